@@ -1,0 +1,26 @@
+//! Points in time as values: the core never reads a clock.
+
+/// Seconds since 1970-01-01T00:00:00Z, not counting leap seconds (the `NumericDate` of RFC 7519, whole seconds).
+///
+/// ```
+/// use valetkey::time::UnixTime;
+/// let issued = UnixTime(1_000);
+/// assert_eq!(issued.plus(600), UnixTime(1_600));
+/// assert_eq!(UnixTime(1_600).since(issued), 600);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct UnixTime(pub u64);
+
+impl UnixTime {
+    /// This time and `seconds` more; stays at the end of time instead of wrapping.
+    pub const fn plus(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add(seconds as u64))
+    }
+
+    /// Seconds from `earlier` to this; 0 if `earlier` lies ahead, `u32::MAX` if the span is longer.
+    pub const fn since(self, earlier: Self) -> u32 {
+        let span = self.0.saturating_sub(earlier.0);
+        if span > u32::MAX as u64 { u32::MAX } else { span as u32 }
+    }
+}
