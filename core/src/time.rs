@@ -19,8 +19,7 @@ impl UnixTime {
     }
 
     /// Seconds from `earlier` to this; 0 if `earlier` lies ahead, `u32::MAX` if the span is longer.
-    pub const fn since(self, earlier: Self) -> u32 {
-        let span = self.0.saturating_sub(earlier.0);
-        if span > u32::MAX as u64 { u32::MAX } else { span as u32 }
+    pub fn since(self, earlier: Self) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
     }
 }

@@ -1,1 +1,7 @@
 //! How bytes are read and written, once for all roles: forms, URIs, scopes, base64url, JSON.
+
+pub mod buf;
+pub mod form;
+pub mod grammar;
+pub mod scope;
+pub mod uri;

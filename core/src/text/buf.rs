@@ -1,0 +1,177 @@
+//! Writing text into a lent slice, with an exact answer when it is too small.
+
+use crate::error::TooSmall;
+use core::num::NonZeroU16;
+use zeroize::Zeroize;
+
+/// Writes text into a lent slice and keeps counting past its end, so that the write path is also the length path.
+///
+/// ```
+/// use valetkey::{error::TooSmall, text::buf::Writer};
+/// let mut short = [0; 4];
+/// let mut w = Writer::new(&mut short);
+/// w.push_str("hello");
+/// assert_eq!(w.finish(), Err(TooSmall { needed: 5 }));
+/// assert_eq!(short, [0; 4]); // nothing is left behind
+/// ```
+#[derive(Debug)]
+pub struct Writer<'b> {
+    buf: &'b mut [u8],
+    len: usize,
+}
+
+impl<'b> Writer<'b> {
+    /// Starts at the front of `buf`.
+    pub const fn new(buf: &'b mut [u8]) -> Self {
+        Self { buf, len: 0 }
+    }
+
+    /// Bytes pushed so far, those past the end included.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether nothing was pushed.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends text.
+    pub fn push_str(&mut self, text: &str) {
+        let end = self.len.saturating_add(text.len());
+        if let Some(room) = self.buf.get_mut(self.len..end) {
+            room.copy_from_slice(text.as_bytes());
+        }
+        self.len = end;
+    }
+
+    /// Appends one character.
+    pub fn push(&mut self, c: char) {
+        self.push_str(c.encode_utf8(&mut [0; 4]));
+    }
+
+    /// Appends a number in decimal.
+    pub fn push_u64(&mut self, mut n: u64) {
+        let mut digits = [0; 20];
+        let mut count: usize = 0;
+        for digit in digits.iter_mut().rev() {
+            *digit = b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0));
+            count = count.saturating_add(1);
+            n /= 10;
+            if n == 0 {
+                break;
+            }
+        }
+        let text = digits.get(digits.len().saturating_sub(count)..).unwrap_or_default();
+        self.push_str(core::str::from_utf8(text).unwrap_or_default());
+    }
+
+    /// What was written.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size, if it did not fit; the slice is zeroed then.
+    pub fn finish(self) -> Result<&'b str, TooSmall> {
+        if self.len > self.buf.len() {
+            self.buf.zeroize();
+            return Err(TooSmall { needed: self.len });
+        }
+        let written = self.buf.get(..self.len).unwrap_or_default();
+        Ok(core::str::from_utf8(written).unwrap_or_default())
+    }
+}
+
+/// Where kept text lies in a [`Scratch`]: needs hold spans, never references into their own scratch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    at: u16,
+    len: u16,
+}
+
+impl Span {
+    /// `None` for an absent or empty text: OAuth treats a parameter without a value as left out.
+    pub(crate) const fn non_empty(self) -> Option<NonZeroU16> {
+        NonZeroU16::new(self.len)
+    }
+}
+
+/// The caller's slice and how much of it is used; winding back is setting `used`.
+#[derive(Debug)]
+pub(crate) struct Scratch<'r> {
+    bytes: &'r mut [u8],
+    used: u16,
+}
+
+/// The scratch is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+impl<'r> Scratch<'r> {
+    pub(crate) const fn new(bytes: &'r mut [u8]) -> Self {
+        Self { bytes, used: 0 }
+    }
+
+    pub(crate) const fn mark(&self) -> u16 {
+        self.used
+    }
+
+    /// Forgets all that was kept after `mark`.
+    pub(crate) fn wind_back(&mut self, mark: u16) {
+        self.used = self.used.min(mark);
+    }
+
+    pub(crate) fn keep(&mut self, text: &str) -> Result<Span, Full> {
+        self.write(|w| w.push_str(text))
+    }
+
+    /// Keeps what `write` writes.
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> Result<Span, Full> {
+        let room = self.bytes.get_mut(usize::from(self.used)..).unwrap_or_default();
+        let mut w = Writer::new(room);
+        write(&mut w);
+        let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
+        let len = u16::try_from(written).map_err(|_| Full)?;
+        let span = Span { at: self.used, len };
+        self.used = self.used.checked_add(len).ok_or(Full)?;
+        Ok(span)
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &str {
+        let (at, len) = (usize::from(span.at), usize::from(span.len));
+        let bytes = self.bytes.get(at..at.saturating_add(len)).unwrap_or_default();
+        core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl Drop for Scratch<'_> {
+    /// Codes, tokens and client secrets passed through here.
+    fn drop(&mut self) {
+        self.bytes.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for n in [0, 7, 10, 600, u64::MAX] {
+            let mut buf = [0; 20];
+            let mut w = Writer::new(&mut buf);
+            w.push_u64(n);
+            assert_eq!(w.finish().unwrap(), std::format!("{n}"));
+        }
+    }
+
+    #[test]
+    fn a_full_scratch_keeps_nothing_of_what_did_not_fit() {
+        let mut bytes = [0; 8];
+        let mut scratch = Scratch::new(&mut bytes);
+        let a = scratch.keep("abcde").unwrap();
+        assert_eq!(scratch.keep("fghi"), Err(Full));
+        let b = scratch.keep("fgh").unwrap();
+        assert_eq!((scratch.text(a), scratch.text(b)), ("abcde", "fgh"));
+        scratch.wind_back(5);
+        assert_eq!(scratch.mark(), 5);
+    }
+}
