@@ -27,5 +27,6 @@ extern crate std;
 
 pub mod error;
 pub mod secret;
+pub mod server;
 pub mod text;
 pub mod time;
