@@ -30,3 +30,4 @@ pub mod secret;
 pub mod server;
 pub mod text;
 pub mod time;
+pub mod wire;

@@ -48,6 +48,8 @@ faults! {
     ContentType = InvalidRequest 400 "the body must be application/x-www-form-urlencoded",
     /// `client_id` is missing.
     NoClientId = InvalidRequest 400 "client_id is missing or malformed",
+    /// Neither an Authorization header nor `client_id` came.
+    NoCredentials = InvalidClient 401 "client authentication is missing",
     /// Credentials in more than one place.
     TwoAuthMethods = InvalidRequest 400 "the client authenticates by more than one method",
     /// The Authorization header cannot be read.
@@ -130,6 +132,14 @@ faults! {
     Denied = AccessDenied 403 "the request was denied",
     /// The page approved something that was not asked for, or nothing.
     BadConsent = ServerError 500 "the server failed; it was told of it",
+    /// The account that logged in is locked or removed.
+    AccountLocked = AccessDenied 403 "this account cannot be used now",
+    /// A pending request's seal is not ours, or the request was altered.
+    BadPending = InvalidRequest 400 "this page is damaged; go back to the application and begin again",
+    /// A pending request is too old.
+    ExpiredPending = InvalidRequest 400 "this page is too old; go back to the application and begin again",
+    /// A pending request was begun in another browser.
+    OtherBrowser = InvalidRequest 400 "this page belongs to another browser; go back to the application and begin again",
     /// A pending request was answered before.
     AlreadyAnswered = AccessDenied 403 "this request was answered before",
     /// The scratch that the caller lent is too small for this request.

@@ -1,5 +1,175 @@
-//! The authorization server: each endpoint is a function from a request to a [`step::Step`].
+//! The authorization server: each endpoint is a function from a request to a [`Step`].
+//!
+//! A driver is a loop that answers needs. This one serves a client-credentials request from a map:
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use valetkey::secret::{Entropy, Secret};
+//! use valetkey::server::change::Committed;
+//! use valetkey::server::record::{Client, ClientAuth, GrantTypes};
+//! use valetkey::server::{Header, Policy, SCRATCH, Server, ServerKey, Step, TokenRequest, token};
+//! use valetkey::time::UnixTime;
+//!
+//! let keys = [ServerKey::new(1, Secret::new([7; 32]))];
+//! let server = Server::new("https://as.example", Policy::OAUTH21, &keys).unwrap();
+//! let device = Client {
+//!     client_id: "demo-device",
+//!     name: "A device",
+//!     auth: ClientAuth::Drawn,
+//!     secret: "1a9cdaeeed6d69c963ad8f63aeb3ff6a8c7a4b7ab2a5f1e8f4b5a4a01f2cf42c", // SHA-256 of its secret
+//!     redirect_uris: "",
+//!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
+//!     scope: "telemetry:write",
+//!     resource: "",
+//!     may_introspect: false,
+//!     live: true,
+//! };
+//! # let hex = valetkey::server::secret_digest("device-secret").to_string();
+//! # let device = Client { secret: &hex, ..device };
+//!
+//! let request = TokenRequest {
+//!     authorization: Header::One("Basic ZGVtby1kZXZpY2U6ZGV2aWNlLXNlY3JldA=="),
+//!     content_type: Header::One("application/x-www-form-urlencoded"),
+//!     body: b"grant_type=client_credentials",
+//! };
+//! let (mut scratch, mut out, mut stored) = ([0; SCRATCH], [0; 1024], HashMap::new());
+//! // In earnest: the clock's time, and bytes from the operating system.
+//! let mut step = token(&server, &request, UnixTime(1_700_000_000), Entropy::new([5; 120]), &mut scratch);
+//! let reply = loop {
+//!     step = match step {
+//!         Step::Client(need) => {
+//!             let found = (need.id() == device.client_id).then_some((&device, None));
+//!             need.resume(found)
+//!         }
+//!         Step::Commit(need) => {
+//!             for put in need.change().puts.iter().flatten() {
+//!                 stored.insert(put.key, need.change().id); // in earnest: in one transaction, expectations tested
+//!             }
+//!             need.resume(Committed::Applied)
+//!         }
+//!         Step::Reply(reply) => break reply,
+//!         _ => unreachable!("this grant needs no more"),
+//!     };
+//! };
+//! let response = reply.write(&mut out).unwrap();
+//! assert_eq!(response.status(), 200);
+//! assert!(response.body().starts_with("{\"access_token\":\"") && stored.len() == 1);
+//! ```
 
+mod authorize;
+mod caller;
 pub mod change;
+mod credential;
 pub mod fault;
+mod introspect;
+mod kept;
+mod metadata;
+mod params;
+mod pending;
+mod policy;
 pub mod record;
+mod reply;
+mod revoke;
+mod step;
+mod token;
+
+pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
+pub use credential::ServerKey;
+pub use introspect::{IntrospectRequest, introspect, introspect_local};
+pub use metadata::{Endpoint, write_metadata};
+pub use params::{Header, MAX_PARAMETER, MAX_REQUEST};
+pub use pending::reopen;
+pub use policy::Policy;
+pub use reply::{Reply, Response};
+pub use revoke::{RevokeRequest, revoke};
+pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
+pub use token::{TokenRequest, token};
+
+use crate::text::uri;
+use core::fmt;
+
+/// Bytes of entropy that a request to any endpoint takes.
+pub const ENTROPY: usize = 120;
+
+/// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records.
+pub const SCRATCH: usize = 24 * 1024;
+
+/// Which bytes of the entropy serve what; each serves one purpose.
+mod seed {
+    pub(super) const LOCATOR: usize = 0;
+    pub(super) const SECRET: usize = 16;
+    pub(super) const SALT: usize = 48;
+    pub(super) const PENDING: usize = 80;
+    pub(super) const CHANGE: usize = 112;
+}
+
+/// What every endpoint is given: the issuer, the policy and the server keys.
+#[derive(Debug)]
+pub struct Server<'r> {
+    issuer: &'r str,
+    policy: Policy,
+    keys: &'r [ServerKey],
+}
+
+/// Why a [`Server`] cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadServer {
+    /// The issuer is not https (or http on loopback), or has a query or fragment.
+    Issuer,
+    /// There is no server key, or two of one id.
+    Keys,
+}
+
+impl fmt::Display for BadServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Issuer => "the issuer must be an https URL (http on loopback only) without query and fragment",
+            Self::Keys => "the server needs at least one key, each with an id of its own",
+        })
+    }
+}
+
+impl core::error::Error for BadServer {}
+
+impl<'r> Server<'r> {
+    /// The first of `keys` is current; the others still recognise what they made.
+    ///
+    /// # Errors
+    /// [`BadServer`].
+    pub fn new(issuer: &'r str, policy: Policy, keys: &'r [ServerKey]) -> Result<Self, BadServer> {
+        if !uri::is_issuer(issuer) {
+            return Err(BadServer::Issuer);
+        }
+        let twice = |(i, key): (usize, &ServerKey)| keys.iter().take(i).any(|other| other.id() == key.id());
+        if keys.is_empty() || keys.iter().enumerate().any(twice) {
+            return Err(BadServer::Keys);
+        }
+        Ok(Self { issuer, policy, keys })
+    }
+
+    /// The issuer identifier. <https://www.rfc-editor.org/rfc/rfc8414#section-2>
+    pub const fn issuer(&self) -> &'r str {
+        self.issuer
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    fn current_key(&self) -> Result<&'r ServerKey, fault::Fault> {
+        self.keys.first().ok_or(fault::Fault::NoServerKey)
+    }
+
+    fn key(&self, id: u8) -> Option<&'r ServerKey> {
+        self.keys.iter().find(|key| key.id() == id)
+    }
+}
+
+/// What a client's record holds of a secret that we drew ([`record::ClientAuth::Drawn`]): its SHA-256.
+///
+/// Only for secrets with at least 128 bits of entropy; what a person chose wants Argon2id.
+pub fn secret_digest(secret: &str) -> record::Digest {
+    change::sha256(&[secret.as_bytes()])
+}

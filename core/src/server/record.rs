@@ -159,6 +159,8 @@ records! {
         access: [Option<Digest>],
         /// Goes into each of its tokens' MAC, and was drawn once.
         salt: [Digest],
+        /// The id of the server key that made the tokens of the current generation.
+        server_key: [u8],
         /// How often it was refreshed.
         generation: [u32],
         /// When the current generation began.

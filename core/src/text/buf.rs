@@ -1,7 +1,7 @@
 //! Writing text into a lent slice, with an exact answer when it is too small.
 
 use crate::error::TooSmall;
-use core::num::NonZeroU16;
+use core::fmt;
 use zeroize::Zeroize;
 
 /// Writes text into a lent slice and keeps counting past its end, so that the write path is also the length path.
@@ -14,7 +14,6 @@ use zeroize::Zeroize;
 /// assert_eq!(w.finish(), Err(TooSmall { needed: 5 }));
 /// assert_eq!(short, [0; 4]); // nothing is left behind
 /// ```
-#[derive(Debug)]
 pub struct Writer<'b> {
     buf: &'b mut [u8],
     len: usize,
@@ -88,14 +87,15 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// `None` for an absent or empty text: OAuth treats a parameter without a value as left out.
-    pub(crate) const fn non_empty(self) -> Option<NonZeroU16> {
-        NonZeroU16::new(self.len)
+    pub(crate) const EMPTY: Self = Self { at: 0, len: 0 };
+
+    /// An absent text and an empty one are the same: OAuth treats a parameter without a value as left out.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.len == 0
     }
 }
 
 /// The caller's slice and how much of it is used; winding back is setting `used`.
-#[derive(Debug)]
 pub(crate) struct Scratch<'r> {
     bytes: &'r mut [u8],
     used: u16,
@@ -139,6 +139,18 @@ impl<'r> Scratch<'r> {
         let (at, len) = (usize::from(span.at), usize::from(span.len));
         let bytes = self.bytes.get(at..at.saturating_add(len)).unwrap_or_default();
         core::str::from_utf8(bytes).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Writer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Writer(..)") // a token may be in it
+    }
+}
+
+impl fmt::Debug for Scratch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scratch(..)") // codes, tokens and client secrets may be in it
     }
 }
 

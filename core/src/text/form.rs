@@ -88,6 +88,11 @@ impl<'a> Encoded<'a> {
         Self(text)
     }
 
+    /// Bytes as they stand, not decoded.
+    pub const fn len(self) -> usize {
+        self.0.len()
+    }
+
     /// Whether nothing stands here.
     pub const fn is_empty(self) -> bool {
         self.0.is_empty()
@@ -227,6 +232,11 @@ impl<'a> Form<'a> {
             }
         }
         Ok(form)
+    }
+
+    /// A form that may repeat any name: for what must be read even so, to tell where an error answer may go.
+    pub(crate) const fn with_repetition(text: &'a str) -> Self {
+        Self(text)
     }
 
     /// The pairs that have a value.

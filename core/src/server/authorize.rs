@@ -1,0 +1,385 @@
+//! The authorization endpoint: a checked request, a person's login and consent, a code.
+//!
+//! Nothing redirects before the client and its redirect URI are checked, whatever else is wrong.
+//! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1>, <https://www.rfc-editor.org/rfc/rfc9700#section-2.1>
+
+use super::caller::Caller;
+use super::change::{Found, Key, Kind, sha256};
+use super::credential::Locator;
+use super::fault::Fault;
+use super::kept::Kept;
+use super::params::{self, MAX_REQUEST, form_fault};
+use super::policy::{Asking, Issuance};
+use super::record::{Client, Digest, GrantState, Record};
+use super::reply::Outcome;
+use super::step::{Flow, KeptCode, Machine, NeedCommit, Step, Transition};
+use super::token::{check_list, check_resources};
+use super::{ENTROPY, Server, seed};
+use crate::error::TooSmall;
+use crate::secret::Entropy;
+use crate::text::buf::{Scratch, Span};
+use crate::text::form::{Form, FormError};
+use crate::text::{base64, grammar, scope, uri};
+use crate::time::UnixTime;
+
+/// A request to the authorization endpoint, by GET or as a posted form.
+#[derive(Clone, Copy)]
+pub struct AuthorizeRequest<'r> {
+    /// What follows the `?`, or the body of a POST; at most [`MAX_REQUEST`] bytes.
+    pub query: &'r str,
+}
+
+impl core::fmt::Debug for AuthorizeRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("AuthorizeRequest(..)")
+    }
+}
+
+/// What an authorization request says, decoded, and what came of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    /// As it came, so that a pause can seal it.
+    pub(super) query: Span,
+    pub(super) redirect_uri: Span,
+    redirect_uri_named: bool,
+    /// The redirect URI was checked: answers may go there.
+    pub(super) may_redirect: bool,
+    pub(super) state: Span,
+    scope: Span,
+    resource: Span,
+    challenge: Digest,
+    /// What is wrong with the parameters, to be said once it is known where to.
+    fault: Option<Fault>,
+    client_name: Span,
+    /// The pending request that this one was reopened from, and when that expires.
+    pub(super) pending: Option<(Key, UnixTime)>,
+    /// What the person said; kept over conflicts, as nobody is asked twice.
+    owner: Option<KeptOwner>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KeptOwner {
+    subject: Span,
+    scope: Span,
+    auth_time: UnixTime,
+}
+
+/// What a person's login and consent came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// Logged in and agreed.
+    Approved {
+        /// Who: the `sub` of the tokens. Not empty.
+        subject: &'a str,
+        /// When they proved who they are.
+        auth_time: UnixTime,
+        /// To what: all or some of [`NeedOwner::scope`].
+        scope: &'a str,
+    },
+    /// Said no.
+    Denied,
+}
+
+/// Serves one request to the authorization endpoint.
+///
+/// The reply is a redirect with `code`, `state` and `iss`, a redirect with `error`, or a page if there is nowhere that
+/// may be redirected to ([`super::Reply::page`]).
+pub fn authorize<'r>(
+    server: &'r Server<'r>,
+    request: &AuthorizeRequest<'_>,
+    now: UnixTime,
+    seed: Entropy<ENTROPY>,
+    scratch: &'r mut [u8],
+) -> Step<'r> {
+    begin(server, request.query, None, now, seed, Scratch::new(scratch))
+}
+
+pub(super) fn begin<'r>(
+    server: &'r Server<'r>,
+    query: &str,
+    pending: Option<(Key, UnixTime)>,
+    now: UnixTime,
+    seed: Entropy<ENTROPY>,
+    mut scratch: Scratch<'r>,
+) -> Step<'r> {
+    let (caller, request) = match read(query, pending, &mut scratch) {
+        Ok((caller, request)) => (Ok(caller), request),
+        Err(fault) => (Err(fault), Request::NONE),
+    };
+    Machine::new(server, now, seed, scratch, Flow::Authorize(request)).begin(caller)
+}
+
+impl Request {
+    /// Says nothing, so nothing can be redirected.
+    pub(super) const NONE: Self = Self {
+        query: Span::EMPTY,
+        redirect_uri: Span::EMPTY,
+        redirect_uri_named: false,
+        may_redirect: false,
+        state: Span::EMPTY,
+        scope: Span::EMPTY,
+        resource: Span::EMPTY,
+        challenge: Digest([0; 32]),
+        fault: None,
+        client_name: Span::EMPTY,
+        pending: None,
+        owner: None,
+    };
+}
+
+/// An error is one that must be shown here; what may be told to the client goes to `fault` of the request.
+fn read(query: &str, pending: Option<(Key, UnixTime)>, scratch: &mut Scratch<'_>) -> Result<(Caller, Request), Fault> {
+    if query.len() > MAX_REQUEST {
+        return Err(Fault::TooLong);
+    }
+    let (form, mut fault) = match Form::new(query, &["resource"]) {
+        Ok(form) => (form, None),
+        Err(FormError::Repeated) => (Form::with_repetition(query), Some(Fault::Malformed)),
+        Err(error) => return Err(form_fault(error)),
+    };
+    let once = |name| form.pairs().filter(|(n, _)| n.is(name)).count() <= 1;
+    if !once("client_id") || !once("redirect_uri") {
+        return Err(Fault::Malformed);
+    }
+    let [client_id, redirect_uri] = params::take(form, ["client_id", "redirect_uri"], scratch)?;
+    if !grammar::is_vschar(scratch.text(client_id)) {
+        return Err(Fault::NoClientId);
+    }
+    let mut request = Request { redirect_uri, redirect_uri_named: !redirect_uri.is_empty(), pending, ..Request::NONE };
+    request.query = scratch.keep(query).map_err(|_| Fault::Scratch)?;
+    // `state` first: it goes along with whatever else is wrong, unless it is itself.
+    if once("state") {
+        match params::take(form, ["state"], scratch) {
+            Ok([state]) if state.is_empty() || grammar::is_vschar(scratch.text(state)) => request.state = state,
+            Ok(_) => fault = fault.or(Some(Fault::BadState)),
+            Err(error) => fault = fault.or(Some(error)),
+        }
+    }
+    if fault.is_none() {
+        fault = read_rest(form, &mut request, scratch).err();
+    }
+    Ok((Caller { client_id, ..Caller::default() }, Request { fault, ..request }))
+}
+
+fn read_rest(form: Form<'_>, request: &mut Request, scratch: &mut Scratch<'_>) -> Result<(), Fault> {
+    let names = ["response_type", "response_mode", "code_challenge_method", "code_challenge", "request", "request_uri"];
+    let [response_type, response_mode, method, challenge, object, object_uri] = params::take(form, names, scratch)?;
+    [request.scope, request.resource] = params::take(form, ["scope", "resource"], scratch)?;
+    match scratch.text(response_type) {
+        "code" => {}
+        "" => return Err(Fault::NoResponseType),
+        _ => return Err(Fault::ResponseType),
+    }
+    if !matches!(scratch.text(response_mode), "" | "query") {
+        return Err(Fault::ResponseMode);
+    }
+    if !object.is_empty() || !object_uri.is_empty() {
+        return Err(Fault::RequestObject);
+    }
+    // PKCE is required of every client, and never plain, which is what an absent method would mean.
+    if challenge.is_empty() {
+        return Err(Fault::NoChallenge);
+    }
+    if scratch.text(method) != "S256" {
+        return Err(Fault::ChallengeMethod);
+    }
+    request.challenge = Digest(base64::decode_array(scratch.text(challenge)).map_err(|_| Fault::NoChallenge)?);
+    check_list(scratch.text(request.scope), scope::is_scope, Fault::BadScope)?;
+    check_resources(scratch.text(request.resource))
+}
+
+/// The client is known. First of all: where may answers go?
+pub(super) fn recognised<'r>(mut m: Machine<'r>, client: &Client<'_>) -> Step<'r> {
+    let Flow::Authorize(mut request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    let checked = check_redirect_uri(&mut m, &mut request, client);
+    request.may_redirect = checked.is_ok();
+    let checked = checked.and_then(|()| check(&mut m, &mut request, client));
+    m.flow = Flow::Authorize(request);
+    match checked {
+        Err(fault) => m.refuse(fault),
+        Ok(()) if request.owner.is_some() => look_up(m, &request),
+        Ok(()) => Step::Owner(NeedOwner { m, request }),
+    }
+}
+
+fn check_redirect_uri(m: &mut Machine<'_>, request: &mut Request, client: &Client<'_>) -> Result<(), Fault> {
+    let requested = m.text(request.redirect_uri);
+    if !request.redirect_uri_named {
+        // RFC 6749 section 3.1.2.3: only where exactly one is registered may it be left out.
+        let mut registered = scope::words(client.redirect_uris);
+        let (Some(only), None) = (registered.next(), registered.next()) else { return Err(Fault::NoRedirectUri) };
+        request.redirect_uri = m.scratch.keep(only).map_err(|_| Fault::Scratch)?;
+        return Ok(());
+    }
+    let registered = scope::words(client.redirect_uris).any(|r| uri::redirect_uri_matches(r, requested));
+    if registered && uri::is_redirect_uri(requested) { Ok(()) } else { Err(Fault::UnknownRedirectUri) }
+}
+
+fn check(m: &mut Machine<'_>, request: &mut Request, client: &Client<'_>) -> Result<(), Fault> {
+    if let Some(fault) = request.fault {
+        return Err(fault);
+    }
+    request.client_name = m.scratch.keep(client.name).map_err(|_| Fault::Scratch)?;
+    if request.scope.is_empty() {
+        request.scope = m.caller.scope; // the documented default: what the client is registered for
+    }
+    decide(m, request, request.scope).map(|_| ())
+}
+
+/// Asks the matrix: once for what is requested, once more for what was agreed to.
+fn decide(m: &Machine<'_>, request: &Request, agreed: Span) -> Result<super::policy::Terms, Fault> {
+    let ask = Issuance {
+        asking: Asking::Consent,
+        confidential: m.caller.confidential,
+        grant_types: m.caller.grant_types,
+        client_scope: m.text(m.caller.scope),
+        client_resource: m.text(m.caller.resource),
+        consented_scope: m.text(request.scope),
+        consented_resource: m.text(request.resource),
+        scope: m.text(agreed),
+        resource: m.text(request.resource),
+        account_live: true, // judged in `loaded`, where the answer may be a redirect
+        grant_ends: m.now.plus(m.server.policy.grant_lifetime),
+    };
+    m.server.policy.decide(&ask, m.now)
+}
+
+/// The machine needs a person's login and consent: one question, to be asked now or after a pause.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedOwner<'r> {
+    m: Machine<'r>,
+    request: Request,
+}
+
+impl<'r> NeedOwner<'r> {
+    /// Which client asks.
+    pub fn client_id(&self) -> &str {
+        self.m.text(self.m.caller.client_id)
+    }
+
+    /// What people are shown as its name.
+    pub fn client_name(&self) -> &str {
+        self.m.text(self.request.client_name)
+    }
+
+    /// Where the answer goes.
+    pub fn redirect_uri(&self) -> &str {
+        self.m.text(self.request.redirect_uri)
+    }
+
+    /// What it asks for, space-separated.
+    pub fn scope(&self) -> &str {
+        self.m.text(self.request.scope)
+    }
+
+    /// For which resources, space-separated; empty for the default.
+    pub fn resource(&self) -> &str {
+        self.m.text(self.request.resource)
+    }
+
+    /// For how many seconds each access token will be good.
+    pub const fn access_lifetime(&self) -> u32 {
+        self.m.server.policy.access_lifetime
+    }
+
+    /// For how many seconds at most it can be renewed without asking; `None` if not at all.
+    pub fn grant_lifetime(&self) -> Option<u32> {
+        self.m.caller.grant_types.refresh_token.then_some(self.m.server.policy.grant_lifetime)
+    }
+
+    /// A pause: seals the request into text for the page to carry, bound to a browser by its cookie's value, for
+    /// [`super::Policy::pending_lifetime`] seconds. [`super::reopen`] goes on from it. Nothing is stored.
+    ///
+    /// Call this or [`NeedOwner::resume`], not both.
+    ///
+    /// # Errors
+    /// [`TooSmall`]; [`MAX_REQUEST`] and 200 bytes more suffice.
+    pub fn export<'b>(&self, browser: &str, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        super::pending::seal(&self.m, &self.request, browser, buf)
+    }
+
+    /// Goes on with what the person said.
+    pub fn resume(self, owner: Owner<'_>) -> Step<'r> {
+        let Self { mut m, mut request } = self;
+        match keep_owner(&mut m, &request, owner) {
+            Ok(owner) => {
+                request.owner = Some(owner);
+                m.flow = Flow::Authorize(request);
+                m.start = m.scratch.mark();
+                look_up(m, &request)
+            }
+            Err(fault) => m.refuse(fault),
+        }
+    }
+
+    /// Login or consent is broken: the client gets `temporarily_unavailable`.
+    pub fn fail(self) -> Step<'r> {
+        self.m.refuse(Fault::Unavailable)
+    }
+}
+
+fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<KeptOwner, Fault> {
+    let Owner::Approved { subject, auth_time, scope: agreed } = owner else { return Err(Fault::Denied) };
+    let asked = m.text(request.scope);
+    let nothing_of_it = agreed.is_empty() && !asked.is_empty();
+    if subject.is_empty() || nothing_of_it || !scope::is_subset(agreed, asked) {
+        return Err(Fault::BadConsent);
+    }
+    let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
+    Ok(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time })
+}
+
+fn look_up<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
+    let account = request.owner.map(|owner| Key::account(m.text(owner.subject)));
+    m.load([request.pending.map(|(key, _)| key), account, None])
+}
+
+pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
+    let Flow::Authorize(mut request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    if found[0].is_some() {
+        // The first answer went to the client already; a second must not disturb it.
+        request.may_redirect = false;
+        m.flow = Flow::Authorize(request);
+        return m.refuse(Fault::AlreadyAnswered);
+    }
+    match issue(&mut m, &request, found) {
+        Ok((grant, code)) => {
+            let transition = Transition::IssueCode { code, pending: request.pending };
+            Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Code })
+        }
+        Err(fault) => m.refuse(fault),
+    }
+}
+
+fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<(Kept, KeptCode), Fault> {
+    let owner = request.owner.ok_or(Fault::BadConsent)?;
+    let account = match &found[1] {
+        Some((Record::Account(account), version)) if account.live => Some(*version),
+        Some(_) => return Err(Fault::AccountLocked),
+        None => None, // accounts are kept elsewhere
+    };
+    decide(m, request, owner.scope)?;
+    let locator = Locator(m.seed.part(seed::LOCATOR));
+    let secret: [u8; 32] = m.seed.part(seed::SECRET);
+    let expires_at = m.now.plus(m.server.policy.code_lifetime);
+    let grant = Kept {
+        subject: owner.subject,
+        scope: owner.scope,
+        resource: request.resource,
+        state: GrantState::Pending,
+        auth_time: owner.auth_time,
+        account,
+        salt: Digest(m.seed.part(seed::SALT)),
+        ..Kept::new(locator.grant(), m.caller.client_id, m.now, expires_at)
+    };
+    let code = KeptCode {
+        key: Key { kind: Kind::Code, id: sha256(&[&secret]) },
+        redirect_uri: request.redirect_uri,
+        redirect_uri_named: request.redirect_uri_named,
+        challenge: request.challenge,
+        expires_at,
+        keep_until: expires_at,
+    };
+    Ok((grant, code))
+}

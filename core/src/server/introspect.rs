@@ -1,0 +1,165 @@
+//! The introspection endpoint. <https://www.rfc-editor.org/rfc/rfc7662>
+//!
+//! Only access tokens are ever active: a refresh token that a resource server is shown must not pass for one.
+
+use super::caller::Caller;
+use super::change::{Found, Key, Kind, Version};
+use super::credential::Presented;
+use super::fault::Fault;
+use super::kept::Kept;
+use super::params::{self, Header};
+use super::record::{Access, Record};
+use super::reply::Outcome;
+use super::step::{Flow, Machine, Step, usable};
+use super::{ENTROPY, Server};
+use crate::secret::{Entropy, SecretText};
+use crate::text::buf::{Scratch, Span};
+use crate::text::scope;
+use crate::time::UnixTime;
+
+/// A request to the introspection endpoint; the method was POST.
+#[derive(Clone, Copy)]
+pub struct IntrospectRequest<'r> {
+    /// The `Authorization` header.
+    pub authorization: Header<'r>,
+    /// The `Content-Type` header.
+    pub content_type: Header<'r>,
+    /// The body, of at most [`super::MAX_REQUEST`] bytes.
+    pub body: &'r [u8],
+}
+
+impl core::fmt::Debug for IntrospectRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("IntrospectRequest(..)")
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    token: Span,
+    /// The asker is the resource server in this very program, which checks the audience itself.
+    local: bool,
+}
+
+/// What there is to say of an active token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Active {
+    pub(super) grant: Kept,
+    pub(super) scope: Span,
+    pub(super) resource: Span,
+    pub(super) issued_at: UnixTime,
+    pub(super) expires_at: UnixTime,
+}
+
+/// Serves one request to the introspection endpoint. The reply is `{"active":false}` for every token that is not good now.
+pub fn introspect<'r>(
+    server: &'r Server<'r>,
+    request: &IntrospectRequest<'_>,
+    now: UnixTime,
+    scratch: &'r mut [u8],
+) -> Step<'r> {
+    let mut scratch = Scratch::new(scratch);
+    let read = read(request, &mut scratch);
+    let token = read.as_ref().map_or(Span::EMPTY, |(_, token)| *token);
+    machine(server, now, scratch, Request { token, local: false }).begin(read.map(|(caller, _)| caller))
+}
+
+/// Looks a token up for a resource server in the same program, straight from the store: no client, no form.
+///
+/// The audience is the caller's to check. Read the answer with [`super::Reply::introspection`].
+pub fn introspect_local<'r>(
+    server: &'r Server<'r>,
+    token: SecretText<'_>,
+    now: UnixTime,
+    scratch: &'r mut [u8],
+) -> Step<'r> {
+    let mut scratch = Scratch::new(scratch);
+    let token = scratch.keep(token.expose());
+    let request = Request { token: token.unwrap_or(Span::EMPTY), local: true };
+    let m = machine(server, now, scratch, request);
+    if token.is_ok() { look_up(m, request) } else { m.refuse(Fault::Scratch) }
+}
+
+/// Introspection issues nothing, so it draws nothing.
+fn machine<'r>(server: &'r Server<'r>, now: UnixTime, scratch: Scratch<'r>, request: Request) -> Machine<'r> {
+    Machine::new(server, now, Entropy::new([0; ENTROPY]), scratch, Flow::Introspect(request))
+}
+
+fn read(request: &IntrospectRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
+    let form = params::body(request.content_type, request.body)?;
+    let caller = Caller::read(request.authorization, form, scratch)?;
+    let [token] = params::take(form, ["token"], scratch)?;
+    Ok((caller, token))
+}
+
+pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
+    let Flow::Introspect(request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    if !m.caller.may_introspect {
+        return m.refuse(Fault::MayNotIntrospect);
+    }
+    if request.token.is_empty() {
+        return m.refuse(Fault::NoToken);
+    }
+    look_up(m, request)
+}
+
+fn look_up(m: Machine<'_>, request: Request) -> Step<'_> {
+    match Presented::read(m.text(request.token)) {
+        Some(Presented::Secret { locator, digest }) => {
+            m.load([Some(locator.grant()), Some(Key { kind: Kind::Access, id: digest }), None])
+        }
+        Some(Presented::Refresh { .. }) | None => m.reply(Outcome::Introspected(None)),
+    }
+}
+
+pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
+    match decide(&mut m, found) {
+        Ok(active) => m.reply(Outcome::Introspected(active)),
+        Err(fault) => m.refuse(fault),
+    }
+}
+
+/// `None` if the token is not good now, or not for this caller.
+fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<Active>, Fault> {
+    let Flow::Introspect(request) = m.flow else { return Err(Fault::BadRecord) };
+    let (Some(presented), Some((Record::Grant(grant), _))) = (Presented::read(m.text(request.token)), &found[0]) else {
+        return Ok(None);
+    };
+    if usable(grant.state, grant.expires_at, m.now).is_err() {
+        return Ok(None);
+    }
+    let key = presented.locator().grant();
+    let own = matches!(presented, Presented::Secret { digest, .. } if grant.access == Some(digest));
+    let (scope, resource, issued_at, expires_at) = match named_access(&presented, &key, &found[1]) {
+        Some((access, ..)) => (access.scope, access.resource, access.issued_at, access.expires_at),
+        None if own => (grant.scope, grant.resource, grant.issued_at, grant.expires_at),
+        None => return Ok(None),
+    };
+    let for_caller = request.local || is_for(resource, m.text(m.caller.resource));
+    if m.now >= expires_at || !for_caller {
+        return Ok(None);
+    }
+    let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
+    let (scope, resource) = (keep(scope)?, keep(resource)?);
+    let grant = Kept::keep(key, grant, &mut m.scratch)?;
+    Ok(Some(Active { grant, scope, resource, issued_at, expires_at: expires_at.min(grant.expires_at) }))
+}
+
+/// The access token's row, if it is the presented token's and of the same grant.
+pub(super) fn named_access<'s>(
+    presented: &Presented,
+    grant: &Key,
+    found: &Option<(Record<'s>, Version)>,
+) -> Option<(Access<'s>, Version, Key)> {
+    match (presented, found) {
+        (Presented::Secret { digest, .. }, Some((Record::Access(access), version))) if access.grant == grant.id => {
+            Some((*access, *version, Key { kind: Kind::Access, id: *digest }))
+        }
+        _ => None,
+    }
+}
+
+/// A token that names resources is for those resource servers alone; one that names none is for all of this server's.
+fn is_for(resource: &str, caller: &str) -> bool {
+    resource.is_empty() || scope::words(resource).any(|word| scope::contains(caller, word))
+}

@@ -1,0 +1,100 @@
+//! A grant as a machine keeps it between needs: its text in scratch, the rest by value.
+
+use super::change::{Key, Version};
+use super::fault::Fault;
+use super::record::{Digest, Grant, GrantState};
+use crate::text::buf::{Scratch, Span};
+use crate::time::UnixTime;
+
+/// A grant whose text lies in scratch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept {
+    pub(super) key: Key,
+    pub(super) client_id: Span,
+    pub(super) subject: Span,
+    pub(super) scope: Span,
+    pub(super) resource: Span,
+    pub(super) state: GrantState,
+    pub(super) issued_at: UnixTime,
+    pub(super) expires_at: UnixTime,
+    pub(super) auth_time: UnixTime,
+    pub(super) account: Option<Version>,
+    pub(super) access: Option<Digest>,
+    pub(super) salt: Digest,
+    pub(super) server_key: u8,
+    pub(super) generation: u32,
+    pub(super) rotated_at: UnixTime,
+    pub(super) rotated_by: Option<Digest>,
+}
+
+impl Kept {
+    /// A grant that begins now.
+    pub(super) const fn new(key: Key, client_id: Span, issued_at: UnixTime, expires_at: UnixTime) -> Self {
+        Self {
+            key,
+            client_id,
+            subject: Span::EMPTY,
+            scope: Span::EMPTY,
+            resource: Span::EMPTY,
+            state: GrantState::Live,
+            issued_at,
+            expires_at,
+            auth_time: UnixTime(0),
+            account: None,
+            access: None,
+            salt: Digest([0; 32]),
+            server_key: 0,
+            generation: 0,
+            rotated_at: issued_at,
+            rotated_by: None,
+        }
+    }
+
+    pub(super) fn keep(key: Key, grant: &Grant<'_>, scratch: &mut Scratch<'_>) -> Result<Self, Fault> {
+        let mut keep = |text| scratch.keep(text).map_err(|_| Fault::Scratch);
+        Ok(Self {
+            key,
+            client_id: keep(grant.client_id)?,
+            subject: keep(grant.subject)?,
+            scope: keep(grant.scope)?,
+            resource: keep(grant.resource)?,
+            state: grant.state,
+            issued_at: grant.issued_at,
+            expires_at: grant.expires_at,
+            auth_time: grant.auth_time,
+            account: grant.account,
+            access: grant.access,
+            salt: grant.salt,
+            server_key: grant.server_key,
+            generation: grant.generation,
+            rotated_at: grant.rotated_at,
+            rotated_by: grant.rotated_by,
+        })
+    }
+
+    pub(super) fn view<'a>(&self, scratch: &'a Scratch<'_>) -> Grant<'a> {
+        Grant {
+            client_id: scratch.text(self.client_id),
+            subject: scratch.text(self.subject),
+            scope: scratch.text(self.scope),
+            resource: scratch.text(self.resource),
+            state: self.state,
+            issued_at: self.issued_at,
+            expires_at: self.expires_at,
+            auth_time: self.auth_time,
+            account: self.account,
+            access: self.access,
+            salt: self.salt,
+            server_key: self.server_key,
+            generation: self.generation,
+            rotated_at: self.rotated_at,
+            rotated_by: self.rotated_by,
+        }
+    }
+
+    /// The keys that `scan` finds it by.
+    pub(super) fn index(&self, scratch: &Scratch<'_>) -> [Option<Key>; 2] {
+        let subject = scratch.text(self.subject);
+        [(!subject.is_empty()).then(|| Key::account(subject)), Some(Key::client(scratch.text(self.client_id)))]
+    }
+}

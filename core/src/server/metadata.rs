@@ -1,0 +1,70 @@
+//! Authorization server metadata. <https://www.rfc-editor.org/rfc/rfc8414>
+
+use super::Server;
+use crate::error::TooSmall;
+use crate::text::buf::Writer;
+use crate::text::json_out::Object;
+
+/// The endpoints, as paths under the issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// <https://www.rfc-editor.org/rfc/rfc6749#section-3.1>
+    Authorize,
+    /// <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>
+    Token,
+    /// <https://www.rfc-editor.org/rfc/rfc7009>
+    Revoke,
+    /// <https://www.rfc-editor.org/rfc/rfc7662>
+    Introspect,
+}
+
+impl Endpoint {
+    /// The path to append to the issuer.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Authorize => "/authorize",
+            Self::Token => "/token",
+            Self::Revoke => "/revoke",
+            Self::Introspect => "/introspect",
+        }
+    }
+}
+
+/// Writes the metadata document, which is served with status 200 as `application/json` under
+/// `/.well-known/oauth-authorization-server`. `scopes` may be empty; then none are published.
+///
+/// # Errors
+/// [`TooSmall`].
+pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+    let mut url = [0; 512];
+    let mut w = Writer::new(buf);
+    let mut json = Object::new(&mut w);
+    json.string("issuer", server.issuer());
+    let endpoints = [
+        ("authorization_endpoint", Endpoint::Authorize),
+        ("token_endpoint", Endpoint::Token),
+        ("revocation_endpoint", Endpoint::Revoke),
+        ("introspection_endpoint", Endpoint::Introspect),
+    ];
+    for (name, endpoint) in endpoints {
+        let mut w = Writer::new(&mut url);
+        w.push_str(server.issuer().trim_end_matches('/'));
+        w.push_str(endpoint.path());
+        json.string(name, w.finish()?);
+    }
+    if !scopes.is_empty() {
+        json.strings("scopes_supported", crate::text::scope::words(scopes));
+    }
+    json.strings("response_types_supported", ["code"]);
+    json.strings("response_modes_supported", ["query"]);
+    json.strings("grant_types_supported", ["authorization_code", "client_credentials", "refresh_token"]);
+    json.strings("code_challenge_methods_supported", ["S256"]);
+    let methods = ["client_secret_basic", "client_secret_post"];
+    json.strings("token_endpoint_auth_methods_supported", methods.into_iter().chain(["none"]));
+    json.strings("revocation_endpoint_auth_methods_supported", methods.into_iter().chain(["none"]));
+    json.strings("introspection_endpoint_auth_methods_supported", methods);
+    json.boolean("authorization_response_iss_parameter_supported", true);
+    json.close();
+    w.finish()
+}

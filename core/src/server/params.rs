@@ -1,0 +1,89 @@
+//! Parameters of a request, decoded once into scratch, within budgets that are checked before work is done.
+
+use super::fault::Fault;
+use crate::text::buf::{Scratch, Span};
+use crate::text::form::{Encoded, Form, FormError};
+
+/// Most bytes in a request's body or query.
+pub const MAX_REQUEST: usize = 8192;
+/// Most bytes in one parameter, encoded.
+pub const MAX_PARAMETER: usize = 4096;
+
+/// A value of an HTTP header, as far as it matters how often it came.
+#[derive(Clone, Copy)]
+pub enum Header<'r> {
+    /// It did not come.
+    Absent,
+    /// It came once.
+    One(&'r str),
+    /// It came more than once, or holds bytes that are no text: refused.
+    Many,
+}
+
+impl core::fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::One(_) => "One(..)", // credentials may be in it
+            Self::Many => "Many",
+        })
+    }
+}
+
+/// Reads a form body. <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>
+pub(super) fn body<'r>(content_type: Header<'_>, body: &'r [u8]) -> Result<Form<'r>, Fault> {
+    let Header::One(content_type) = content_type else { return Err(Fault::ContentType) };
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        return Err(Fault::ContentType);
+    }
+    if body.len() > MAX_REQUEST {
+        return Err(Fault::TooLong);
+    }
+    let text = core::str::from_utf8(body).map_err(|_| Fault::Malformed)?;
+    // RFC 8707 lets `resource` repeat; nothing else may.
+    Form::new(text, &["resource"]).map_err(form_fault)
+}
+
+pub(super) const fn form_fault(error: FormError) -> Fault {
+    match error {
+        FormError::TooMany => Fault::TooLong,
+        FormError::Escape | FormError::Utf8 | FormError::Repeated => Fault::Malformed,
+    }
+}
+
+/// Decodes the values of `names` into scratch, in their order; an absent one is an empty span.
+/// Values of a name that repeats (only `resource` may) are joined by spaces.
+pub(super) fn take<const N: usize>(
+    form: Form<'_>,
+    names: [&str; N],
+    scratch: &mut Scratch<'_>,
+) -> Result<[Span; N], Fault> {
+    let mut spans = [Span::default(); N];
+    for (span, name) in spans.iter_mut().zip(names) {
+        let values = form.pairs().filter(|(n, _)| n.is(name)).map(|(_, value)| value);
+        *span = decode(values, scratch)?;
+    }
+    Ok(spans)
+}
+
+fn decode<'a>(values: impl Iterator<Item = Encoded<'a>>, scratch: &mut Scratch<'_>) -> Result<Span, Fault> {
+    let mut result = Ok(());
+    let span = scratch.write(|w| {
+        for value in values {
+            if value.len() > MAX_PARAMETER {
+                result = Err(Fault::TooLong);
+                return;
+            }
+            if !w.is_empty() {
+                w.push(' ');
+            }
+            if let Err(error) = value.decode(w) {
+                result = Err(form_fault(error));
+                return;
+            }
+        }
+    });
+    result?;
+    span.map_err(|_| Fault::Scratch)
+}

@@ -1,0 +1,124 @@
+//! The policy matrix: asked at every issuance, so that a new grant cannot forget a check. Profiles are data over it.
+
+use super::fault::Fault;
+use super::record::GrantTypes;
+use crate::text::scope;
+use crate::time::UnixTime;
+
+/// Lifetimes, in seconds, and what a server leaves to choose. [`Policy::OAUTH21`] is the default profile.
+///
+/// ```
+/// use valetkey::server::Policy;
+/// let policy = Policy { access_lifetime: 300, ..Policy::OAUTH21 };
+/// assert_eq!(policy.code_lifetime, 60);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// Of a code. At most 600 by RFC 6749 section 4.1.2; a minute is enough for a redirect.
+    pub code_lifetime: u32,
+    /// Of an access token.
+    pub access_lifetime: u32,
+    /// How long a refresh token lives unused.
+    pub refresh_idle: u32,
+    /// How long a grant lives, whatever is refreshed.
+    pub grant_lifetime: u32,
+    /// How long after a rotation the same request gets the same successor.
+    pub refresh_grace: u32,
+    /// How long a person may take for login and consent.
+    pub pending_lifetime: u32,
+}
+
+impl Policy {
+    /// OAuth 2.1 with RFC 9700: PKCE for every client, exact redirect URIs, rotation, short codes.
+    pub const OAUTH21: Self = Self {
+        code_lifetime: 60,
+        access_lifetime: 600,
+        refresh_idle: 30 * 24 * 3600,
+        grant_lifetime: 90 * 24 * 3600,
+        refresh_grace: 10,
+        pending_lifetime: 600,
+    };
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::OAUTH21
+    }
+}
+
+/// The grant that asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// A client for itself.
+    ClientCredentials,
+    /// A person's consent, at the authorization endpoint.
+    Consent,
+    /// A code, at the token endpoint.
+    Code,
+    /// A refresh token.
+    Refresh,
+}
+
+/// All that decides an issuance. Every field must be given: there is no default.
+pub(super) struct Issuance<'a> {
+    pub(super) asking: Asking,
+    /// Whether the client authenticated with credentials.
+    pub(super) confidential: bool,
+    pub(super) grant_types: GrantTypes,
+    /// What the client may have now.
+    pub(super) client_scope: &'a str,
+    pub(super) client_resource: &'a str,
+    /// What the owner agreed to; for client credentials the client itself.
+    pub(super) consented_scope: &'a str,
+    pub(super) consented_resource: &'a str,
+    /// What is asked for.
+    pub(super) scope: &'a str,
+    pub(super) resource: &'a str,
+    /// Whether the owner's account is usable, as far as it is known now; the commit holds it.
+    pub(super) account_live: bool,
+    /// When the grant began and ends.
+    pub(super) grant_ends: UnixTime,
+}
+
+/// What may be issued.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// When the access token ends.
+    pub(super) access_ends: UnixTime,
+    /// Whether a refresh token goes with it.
+    pub(super) refresh: bool,
+}
+
+impl Policy {
+    /// The matrix: account state, client grants, consent, audience, lifetime.
+    pub(super) fn decide(&self, ask: &Issuance<'_>, now: UnixTime) -> Result<Terms, Fault> {
+        let allowed = match ask.asking {
+            // RFC 6749 section 4.4: confidential clients only.
+            Asking::ClientCredentials => ask.grant_types.client_credentials && ask.confidential,
+            Asking::Consent | Asking::Code => ask.grant_types.authorization_code,
+            Asking::Refresh => ask.grant_types.refresh_token,
+        };
+        if !allowed {
+            return Err(Fault::GrantNotAllowed);
+        }
+        if !ask.account_live {
+            return Err(Fault::LockedAccount);
+        }
+        if now >= ask.grant_ends {
+            return Err(Fault::ExpiredGrant);
+        }
+        if !scope::is_subset(ask.scope, ask.consented_scope) || !scope::is_subset(ask.scope, ask.client_scope) {
+            return Err(Fault::ScopeNotAllowed);
+        }
+        if !scope::is_subset(ask.resource, ask.consented_resource)
+            || !scope::is_subset(ask.resource, ask.client_resource)
+        {
+            return Err(Fault::ResourceNotAllowed);
+        }
+        let refresh = match ask.asking {
+            Asking::ClientCredentials => false, // RFC 6749 section 4.4.3
+            Asking::Consent | Asking::Code | Asking::Refresh => ask.grant_types.refresh_token,
+        };
+        Ok(Terms { access_ends: now.plus(self.access_lifetime).min(ask.grant_ends), refresh })
+    }
+}

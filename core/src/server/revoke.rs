@@ -1,0 +1,125 @@
+//! The revocation endpoint. <https://www.rfc-editor.org/rfc/rfc7009>
+//!
+//! A refresh token takes its whole grant along, as does the one token of a client-credentials grant. An access token of a
+//! code grant goes alone. Unknown tokens and other clients' are answered alike, with 200: a guess learns nothing.
+
+use super::caller::Caller;
+use super::change::{Found, Key, Kind, What};
+use super::credential::{Presented, refresh_is_ours};
+use super::fault::Fault;
+use super::introspect::named_access;
+use super::kept::Kept;
+use super::params::{self, Header};
+use super::record::{Grant, GrantState, Record};
+use super::reply::Outcome;
+use super::step::{Flow, KeptAccess, Machine, NeedCommit, Step, Transition};
+use super::{ENTROPY, Server};
+use crate::secret::Entropy;
+use crate::text::buf::{Scratch, Span};
+use crate::time::UnixTime;
+
+/// A request to the revocation endpoint; the method was POST.
+#[derive(Clone, Copy)]
+pub struct RevokeRequest<'r> {
+    /// The `Authorization` header.
+    pub authorization: Header<'r>,
+    /// The `Content-Type` header.
+    pub content_type: Header<'r>,
+    /// The body, of at most [`super::MAX_REQUEST`] bytes.
+    pub body: &'r [u8],
+}
+
+impl core::fmt::Debug for RevokeRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("RevokeRequest(..)")
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    token: Span,
+}
+
+/// Serves one request to the revocation endpoint. The reply has status 200 for a good and for an unknown token alike.
+pub fn revoke<'r>(
+    server: &'r Server<'r>,
+    request: &RevokeRequest<'_>,
+    now: UnixTime,
+    seed: Entropy<ENTROPY>,
+    scratch: &'r mut [u8],
+) -> Step<'r> {
+    let mut scratch = Scratch::new(scratch);
+    let read = read(request, &mut scratch);
+    let token = read.as_ref().map_or(Span::EMPTY, |(_, token)| *token);
+    Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token })).begin(read.map(|(caller, _)| caller))
+}
+
+fn read(request: &RevokeRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
+    let form = params::body(request.content_type, request.body)?;
+    let caller = Caller::read(request.authorization, form, scratch)?;
+    // `token_type_hint` is not needed: the two kinds differ in length.
+    let [token] = params::take(form, ["token"], scratch)?;
+    Ok((caller, token))
+}
+
+pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
+    let Flow::Revoke(request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    if request.token.is_empty() {
+        return m.refuse(Fault::NoToken);
+    }
+    match Presented::read(m.text(request.token)) {
+        None => m.reply(Outcome::Revoked),
+        Some(presented) => {
+            let access = match presented {
+                Presented::Secret { digest, .. } => Some(Key { kind: Kind::Access, id: digest }),
+                Presented::Refresh { .. } => None,
+            };
+            m.load([Some(presented.locator().grant()), access, None])
+        }
+    }
+}
+
+pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
+    match decide(&mut m, found) {
+        Ok(Some((grant, transition))) => Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Revoked }),
+        Ok(None) => m.reply(Outcome::Revoked),
+        Err(fault) => m.refuse(fault),
+    }
+}
+
+/// `None` if there is nothing of this client's to revoke.
+fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transition)>, Fault> {
+    let Flow::Revoke(request) = m.flow else { return Err(Fault::BadRecord) };
+    let (Some(presented), Some((Record::Grant(grant), grant_at))) = (Presented::read(m.text(request.token)), &found[0])
+    else {
+        return Ok(None);
+    };
+    if grant.client_id != m.text(m.caller.client_id) || grant.state == GrantState::Ended {
+        return Ok(None);
+    }
+    let key = presented.locator().grant();
+    let mut kept = Kept::keep(key, grant, &mut m.scratch)?;
+    if is_whole_grant(m.server, &presented, &key, grant) {
+        kept.state = GrantState::Ended;
+        return Ok(Some((kept, Transition::End { grant_at: *grant_at, what: What::Revoked })));
+    }
+    let Some((access, access_at, access_key)) = named_access(&presented, &key, &found[1]) else { return Ok(None) };
+    let access = KeptAccess {
+        key: access_key,
+        scope: m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?,
+        resource: m.scratch.keep(access.resource).map_err(|_| Fault::Scratch)?,
+        issued_at: access.issued_at,
+        expires_at: access.issued_at,
+    };
+    Ok(Some((kept, Transition::EndAccess { access_at, access })))
+}
+
+fn is_whole_grant(server: &Server<'_>, presented: &Presented, key: &Key, grant: &Grant<'_>) -> bool {
+    match presented {
+        Presented::Refresh { key_id, generation, mac, .. } => {
+            let ours = server.key(*key_id).is_some_and(|k| refresh_is_ours(k, &key.id, grant, *generation, mac));
+            ours && grant.access.is_none() && grant.state == GrantState::Live && *generation <= grant.generation
+        }
+        Presented::Secret { digest, .. } => grant.access == Some(*digest),
+    }
+}

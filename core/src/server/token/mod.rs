@@ -1,0 +1,175 @@
+//! The token endpoint. <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>
+
+mod client_credentials;
+mod code;
+mod refresh;
+
+use super::caller::Caller;
+use super::change::Found;
+use super::credential::{Locator, Presented};
+use super::fault::Fault;
+use super::kept::Kept;
+use super::params::{self, Header};
+use super::record::{Digest, Record};
+use super::step::{Flow, Machine, Step};
+use super::{ENTROPY, Server};
+use crate::secret::Entropy;
+use crate::text::buf::{Scratch, Span};
+use crate::text::{scope, uri};
+use crate::time::UnixTime;
+
+/// A request to the token endpoint; the method was POST.
+#[derive(Clone, Copy)]
+pub struct TokenRequest<'r> {
+    /// The `Authorization` header.
+    pub authorization: Header<'r>,
+    /// The `Content-Type` header.
+    pub content_type: Header<'r>,
+    /// The body, of at most [`super::MAX_REQUEST`] bytes.
+    pub body: &'r [u8],
+}
+
+impl core::fmt::Debug for TokenRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("TokenRequest(..)")
+    }
+}
+
+/// What a token request says, decoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    grant_type: Span,
+    code: Span,
+    redirect_uri: Span,
+    code_verifier: Span,
+    refresh_token: Span,
+    scope: Span,
+    resource: Span,
+}
+
+/// Tokens to be shown once their change is applied; made from these facts when the reply is written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tokens {
+    pub(super) locator: Locator,
+    pub(super) access: AccessSecret,
+    /// Of the grant, where there is a refresh token.
+    pub(super) refresh: bool,
+    pub(super) server_key: u8,
+    pub(super) generation: u32,
+    pub(super) salt: Digest,
+    pub(super) expires_in: u32,
+    pub(super) scope: Span,
+}
+
+/// Where the secret of an access token comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum AccessSecret {
+    /// From the entropy of this request.
+    Drawn,
+    /// From the server key and the grant's generation, so that the grace window can compute it again.
+    Derived,
+}
+
+/// Serves one request to the token endpoint: authorization code, client credentials, refresh.
+///
+/// `seed` is drawn for this request alone. `scratch` of [`super::SCRATCH`] bytes suffices; it is zeroed at the end.
+/// The reply has status 200, or an error as in
+/// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
+pub fn token<'r>(
+    server: &'r Server<'r>,
+    request: &TokenRequest<'_>,
+    now: UnixTime,
+    seed: Entropy<ENTROPY>,
+    scratch: &'r mut [u8],
+) -> Step<'r> {
+    let mut scratch = Scratch::new(scratch);
+    let read = read(request, &mut scratch);
+    let (caller, request) = match read {
+        Ok((caller, request)) => (Ok(caller), request),
+        Err(fault) => (Err(fault), Request::EMPTY),
+    };
+    Machine::new(server, now, seed, scratch, Flow::Token(request)).begin(caller)
+}
+
+impl Request {
+    const EMPTY: Self = Self {
+        grant_type: Span::EMPTY,
+        code: Span::EMPTY,
+        redirect_uri: Span::EMPTY,
+        code_verifier: Span::EMPTY,
+        refresh_token: Span::EMPTY,
+        scope: Span::EMPTY,
+        resource: Span::EMPTY,
+    };
+}
+
+fn read(request: &TokenRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Request), Fault> {
+    let form = params::body(request.content_type, request.body)?;
+    let caller = Caller::read(request.authorization, form, scratch)?;
+    let names = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "resource"];
+    let [grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource] =
+        params::take(form, names, scratch)?;
+    Ok((caller, Request { grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource }))
+}
+
+/// The client is known and authenticated: on to the grant.
+pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
+    let Flow::Token(request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    if let Err(fault) = check_scope_and_resource(&m, &request) {
+        return m.refuse(fault);
+    }
+    match m.text(request.grant_type) {
+        "authorization_code" => code::begin(m, &request),
+        "client_credentials" => client_credentials::begin(m, &request),
+        "refresh_token" => refresh::begin(m, &request),
+        "" => m.refuse(Fault::NoGrantType),
+        _ => m.refuse(Fault::GrantType),
+    }
+}
+
+pub(super) fn loaded<'r>(m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
+    let Flow::Token(request) = m.flow else { return m.refuse(Fault::BadRecord) };
+    match m.text(request.grant_type) {
+        "authorization_code" => code::loaded(m, &request, found),
+        _ => refresh::loaded(m, &request, found),
+    }
+}
+
+fn check_scope_and_resource(m: &Machine<'_>, request: &Request) -> Result<(), Fault> {
+    check_list(m.text(request.scope), scope::is_scope, Fault::BadScope)?;
+    check_resources(m.text(request.resource))
+}
+
+/// Every named resource is an absolute URI without fragment. <https://www.rfc-editor.org/rfc/rfc8707#section-2>
+pub(super) fn check_resources(resource: &str) -> Result<(), Fault> {
+    check_list(resource, |list| list.split(' ').all(uri::is_resource), Fault::BadResource)
+}
+
+pub(super) fn check_list(list: &str, ok: impl Fn(&str) -> bool, fault: Fault) -> Result<(), Fault> {
+    if list.is_empty() || ok(list) { Ok(()) } else { Err(fault) }
+}
+
+/// What is asked for, or all that there is if nothing is named.
+const fn asked(asked: Span, all: Span) -> Span {
+    if asked.is_empty() { all } else { asked }
+}
+
+/// The code or refresh token of the request, taken apart.
+fn presented(m: &Machine<'_>, span: Span, absent: Fault, unknown: Fault) -> Result<Presented, Fault> {
+    if span.is_empty() {
+        return Err(absent);
+    }
+    Presented::read(m.text(span)).ok_or(unknown)
+}
+
+/// Whether the grant's account is usable. The first look takes it as it was when it last decided, and the commit holds
+/// that version; after a conflict the account itself was loaded (fourth slot), and its version is the one to hold.
+fn look_at_account(kept: &mut Kept, found: &Found<'_>) -> bool {
+    match (kept.account, &found[3]) {
+        (Some(_), Some((Record::Account(account), version))) => {
+            kept.account = Some(*version);
+            account.live
+        }
+        _ => true,
+    }
+}

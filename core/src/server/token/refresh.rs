@@ -1,0 +1,168 @@
+//! A refresh token is rotated inside its grant's own record.
+//!
+//! Any old token is recognised without a row of its own: a wrong MAC is just refused; an old generation under a right MAC
+//! is reuse and ends the grant. Inside the grace window the *same request* gets the same successor again, computed anew,
+//! and nothing is written. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
+//! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
+
+use super::{AccessSecret, Request, Tokens, asked, presented};
+use crate::server::change::{Found, Key, Kind, Version, What, sha256};
+use crate::server::credential::{Locator, Presented, refresh_is_ours};
+use crate::server::fault::Fault;
+use crate::server::kept::Kept;
+use crate::server::policy::{Asking, Issuance};
+use crate::server::record::{Digest, Grant, GrantState, Record};
+use crate::server::reply::Outcome;
+use crate::server::step::{KeptAccess, Machine, NeedCommit, Step, Transition, usable};
+use crate::text::buf::Span;
+
+pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
+    if !m.caller.grant_types.refresh_token {
+        return m.refuse(Fault::GrantNotAllowed);
+    }
+    match read(&m, request) {
+        Ok(token) => m.load([Some(token.locator.grant()), None, None]),
+        Err(fault) => m.refuse(fault),
+    }
+}
+
+/// A refresh token, taken apart.
+struct Token {
+    locator: Locator,
+    key_id: u8,
+    generation: u32,
+    mac: Digest,
+}
+
+fn read(m: &Machine<'_>, request: &Request) -> Result<Token, Fault> {
+    match presented(m, request.refresh_token, Fault::NoRefreshToken, Fault::UnknownRefreshToken)? {
+        Presented::Refresh { locator, key_id, generation, mac } => Ok(Token { locator, key_id, generation, mac }),
+        Presented::Secret { .. } => Err(Fault::UnknownRefreshToken),
+    }
+}
+
+pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_>) -> Step<'r> {
+    match decide(&mut m, request, found) {
+        Ok(Decision::Commit(grant, transition, then)) => Step::Commit(NeedCommit { m, grant, transition, then }),
+        Ok(Decision::Grace(tokens)) => m.reply(Outcome::Tokens(tokens)),
+        Err(fault) => m.refuse(fault),
+    }
+}
+
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box into, and it lives for one call")]
+enum Decision {
+    Commit(Kept, Transition, Outcome),
+    /// The successor once more; nothing is written.
+    Grace(Tokens),
+}
+
+fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<Decision, Fault> {
+    let token = read(m, request)?;
+    let Some((Record::Grant(grant), grant_at)) = found[0] else { return Err(Fault::UnknownRefreshToken) };
+    let grant_key = token.locator.grant();
+    check_token(m, &token, &grant, &grant_key)?;
+    let mut kept = Kept::keep(grant_key, &grant, &mut m.scratch)?;
+    let account_live = super::look_at_account(&mut kept, found);
+    let policy = m.server.policy;
+    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
+    let terms = policy.decide(
+        &Issuance {
+            asking: Asking::Refresh,
+            confidential: m.caller.confidential,
+            grant_types: m.caller.grant_types,
+            client_scope: m.text(m.caller.scope),
+            client_resource: m.text(m.caller.resource),
+            consented_scope: m.text(kept.scope),
+            consented_resource: m.text(kept.resource),
+            scope: m.text(scope),
+            resource: m.text(resource),
+            account_live,
+            grant_ends: kept.expires_at,
+        },
+        m.now,
+    )?;
+    // From here on the request is valid, and state decides.
+    usable(kept.state, kept.expires_at, m.now)?;
+    let same = same_request(m, request);
+    if token.generation != kept.generation {
+        return older(m, token, kept, grant_at, same, scope);
+    }
+    if m.now >= kept.rotated_at.plus(policy.refresh_idle) {
+        return Err(Fault::ExpiredGrant);
+    }
+    let server_key = m.server.current_key()?;
+    kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
+    kept.rotated_at = m.now;
+    kept.rotated_by = Some(same);
+    kept.server_key = server_key.id();
+    let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
+    let access = KeptAccess {
+        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
+        scope,
+        resource,
+        issued_at: m.now,
+        expires_at: terms.access_ends,
+    };
+    let tokens = tokens(token.locator, &kept, terms.access_ends.since(m.now), scope);
+    Ok(Decision::Commit(kept, Transition::Rotate { grant_at, access }, Outcome::Tokens(tokens)))
+}
+
+/// Whether the token is ours and this client's; its generation is not looked at yet.
+fn check_token(m: &Machine<'_>, token: &Token, grant: &Grant<'_>, grant_key: &Key) -> Result<(), Fault> {
+    let key = m.server.key(token.key_id).ok_or(Fault::UnknownRefreshToken)?;
+    if !refresh_is_ours(key, &grant_key.id, grant, token.generation, &token.mac) {
+        return Err(Fault::UnknownRefreshToken);
+    }
+    // A client-credentials grant never had one, and a pending one has none yet.
+    if grant.access.is_some() || grant.state == GrantState::Pending || token.generation > grant.generation {
+        return Err(Fault::UnknownRefreshToken);
+    }
+    if grant.client_id != m.text(m.caller.client_id) {
+        return Err(Fault::ForeignRefreshToken);
+    }
+    Ok(())
+}
+
+/// An older generation: the same request in the grace window gets the same successor, anything else is reuse.
+fn older(
+    m: &Machine<'_>,
+    token: Token,
+    mut kept: Kept,
+    grant_at: Version,
+    same: Digest,
+    scope: Span,
+) -> Result<Decision, Fault> {
+    let policy = &m.server.policy;
+    let direct = token.generation.checked_add(1) == Some(kept.generation);
+    // Both directions, as the clocks of two servers differ by a little.
+    let apart = m.now.since(kept.rotated_at).max(kept.rotated_at.since(m.now));
+    if direct && apart <= policy.refresh_grace && kept.rotated_by == Some(same) {
+        m.server.key(kept.server_key).ok_or(Fault::NoServerKey)?;
+        let ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
+        return Ok(Decision::Grace(tokens(token.locator, &kept, ends.since(m.now), scope)));
+    }
+    kept.state = GrantState::Ended;
+    let transition = Transition::End { grant_at, what: What::RefreshReplayed };
+    Ok(Decision::Commit(kept, transition, Outcome::Refused(Fault::SpentRefreshToken)))
+}
+
+const fn tokens(locator: Locator, kept: &Kept, expires_in: u32, scope: Span) -> Tokens {
+    Tokens {
+        locator,
+        access: AccessSecret::Derived,
+        refresh: true,
+        server_key: kept.server_key,
+        generation: kept.generation,
+        salt: kept.salt,
+        expires_in,
+        scope,
+    }
+}
+
+/// What makes a request the same: the authenticated client, the presented token, scope and resource as they were written.
+fn same_request(m: &Machine<'_>, request: &Request) -> Digest {
+    let part = |span| sha256(&[m.text(span).as_bytes()]);
+    let parts = [m.caller.client_id, request.refresh_token, request.scope, request.resource].map(part);
+    let [client, token, scope, resource] = &parts;
+    sha256(&[&client.0, &token.0, &scope.0, &resource.0])
+}

@@ -1,0 +1,3 @@
+//! Messages as values, shared by the roles.
+
+pub mod introspection;
