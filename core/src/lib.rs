@@ -26,6 +26,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod error;
+pub mod resource;
 pub mod secret;
 pub mod server;
 pub mod text;

@@ -4,12 +4,12 @@
 
 use super::change::{Version, sha256};
 use super::fault::Fault;
-use super::params::Header;
 use super::record::{Client, ClientAuth, Digest, GrantTypes};
 use crate::secret::ct_eq;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form};
 use crate::text::{base64, grammar};
+use crate::wire::header::Header;
 use zeroize::Zeroize;
 
 /// Most bytes of decoded Basic credentials.

@@ -7,7 +7,7 @@ use super::change::{Found, Key, Kind, Version};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
-use super::params::{self, Header};
+use super::params;
 use super::record::{Access, Record};
 use super::reply::Outcome;
 use super::step::{Flow, Machine, Step, usable};
@@ -16,6 +16,7 @@ use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
 use crate::text::scope;
 use crate::time::UnixTime;
+use crate::wire::header::Header;
 
 /// A request to the introspection endpoint; the method was POST.
 #[derive(Clone, Copy)]

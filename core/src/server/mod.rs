@@ -7,8 +7,9 @@
 //! use valetkey::secret::{Entropy, Secret};
 //! use valetkey::server::change::Committed;
 //! use valetkey::server::record::{Client, ClientAuth, GrantTypes};
-//! use valetkey::server::{Header, Policy, SCRATCH, Server, ServerKey, Step, TokenRequest, token};
+//! use valetkey::server::{Policy, SCRATCH, Server, ServerKey, Step, TokenRequest, token};
 //! use valetkey::time::UnixTime;
+//! use valetkey::wire::header::Header;
 //!
 //! let keys = [ServerKey::new(1, Secret::new([7; 32]))];
 //! let server = Server::new("https://as.example", Policy::OAUTH21, &keys).unwrap();
@@ -77,7 +78,7 @@ pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
 pub use introspect::{IntrospectRequest, introspect, introspect_local};
 pub use metadata::{Endpoint, write_metadata};
-pub use params::{Header, MAX_PARAMETER, MAX_REQUEST};
+pub use params::{MAX_PARAMETER, MAX_REQUEST};
 pub use pending::reopen;
 pub use policy::Policy;
 pub use reply::{Reply, Response};

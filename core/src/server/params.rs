@@ -3,32 +3,12 @@
 use super::fault::Fault;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form, FormError};
+use crate::wire::header::Header;
 
 /// Most bytes in a request's body or query.
 pub const MAX_REQUEST: usize = 8192;
 /// Most bytes in one parameter, encoded.
 pub const MAX_PARAMETER: usize = 4096;
-
-/// A value of an HTTP header, as far as it matters how often it came.
-#[derive(Clone, Copy)]
-pub enum Header<'r> {
-    /// It did not come.
-    Absent,
-    /// It came once.
-    One(&'r str),
-    /// It came more than once, or holds bytes that are no text: refused.
-    Many,
-}
-
-impl core::fmt::Debug for Header<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "Absent",
-            Self::One(_) => "One(..)", // credentials may be in it
-            Self::Many => "Many",
-        })
-    }
-}
 
 /// Reads a form body. <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>
 pub(super) fn body<'r>(content_type: Header<'_>, body: &'r [u8]) -> Result<Form<'r>, Fault> {

@@ -9,7 +9,7 @@ use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
 use super::kept::Kept;
-use super::params::{self, Header};
+use super::params;
 use super::record::{Grant, GrantState, Record};
 use super::reply::Outcome;
 use super::step::{Flow, KeptAccess, Machine, NeedCommit, Step, Transition};
@@ -17,6 +17,7 @@ use super::{ENTROPY, Server};
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
 use crate::time::UnixTime;
+use crate::wire::header::Header;
 
 /// A request to the revocation endpoint; the method was POST.
 #[derive(Clone, Copy)]

@@ -39,7 +39,8 @@ mod tests {
     fn rfc6749_a_01_elements_obey_their_grammar() {
         let v: serde_json::Value =
             serde_json::from_str(include_str!("../../../conformance/vectors/grammar_rfc6749.json")).unwrap();
-        let cases: [(&str, fn(&str) -> bool); 4] = [
+        type Accepts = fn(&str) -> bool;
+        let cases: [(&str, Accepts); 4] = [
             ("b64token", is_b64token),
             ("error", is_nqschar),
             ("state", is_vschar),

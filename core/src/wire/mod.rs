@@ -1,3 +1,5 @@
 //! Messages as values, shared by the roles.
 
+pub mod challenge;
+pub mod header;
 pub mod introspection;

@@ -9,7 +9,7 @@ use super::change::Found;
 use super::credential::{Locator, Presented};
 use super::fault::Fault;
 use super::kept::Kept;
-use super::params::{self, Header};
+use super::params;
 use super::record::{Digest, Record};
 use super::step::{Flow, Machine, Step};
 use super::{ENTROPY, Server};
@@ -17,6 +17,7 @@ use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
 use crate::text::{scope, uri};
 use crate::time::UnixTime;
+use crate::wire::header::Header;
 
 /// A request to the token endpoint; the method was POST.
 #[derive(Clone, Copy)]

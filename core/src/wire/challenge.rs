@@ -1,0 +1,98 @@
+//! The `WWW-Authenticate` of a resource server. <https://www.rfc-editor.org/rfc/rfc6750#section-3>
+
+use crate::error::{ErrorCode, TooSmall};
+use crate::text::buf::Writer;
+
+/// Why a resource server refuses, as its response says it: status and `WWW-Authenticate`.
+///
+/// ```
+/// use valetkey::{error::ErrorCode, wire::challenge::Challenge};
+/// let challenge = Challenge { error: Some(ErrorCode::InsufficientScope), scope: "write", ..Challenge::bare("demo") };
+/// let mut buf = [0; 200];
+/// assert_eq!(challenge.status(), 403);
+/// assert!(challenge.write(&mut buf).unwrap().starts_with(r#"Bearer realm="demo", error="insufficient_scope""#));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Challenge<'a> {
+    /// What the protected part is called; no quotes or backslashes.
+    pub realm: &'a str,
+    /// `None` if the request had no credentials at all: then nothing more is said.
+    pub error: Option<ErrorCode>,
+    /// The scope that is needed, space-separated; empty to leave it out.
+    pub scope: &'a str,
+}
+
+impl<'a> Challenge<'a> {
+    /// For a request without credentials.
+    pub const fn bare(realm: &'a str) -> Self {
+        Self { realm, error: None, scope: "" }
+    }
+
+    /// The HTTP status. <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>
+    pub const fn status(&self) -> u16 {
+        match self.error {
+            Some(ErrorCode::InvalidRequest) => 400,
+            Some(ErrorCode::InsufficientScope) => 403,
+            Some(ErrorCode::ServerError) => 500,
+            Some(ErrorCode::TemporarilyUnavailable) => 503,
+            _ => 401,
+        }
+    }
+
+    const fn description(&self) -> &'static str {
+        match self.error {
+            Some(ErrorCode::InvalidRequest) => "the Authorization header is malformed or came twice",
+            Some(ErrorCode::InvalidToken) => "the access token is expired, revoked, unknown or not for this API",
+            Some(ErrorCode::InsufficientScope) => "the access token lacks a scope",
+            _ => "",
+        }
+    }
+
+    /// Writes the header's value.
+    ///
+    /// # Errors
+    /// [`TooSmall`].
+    pub fn write<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        let mut w = Writer::new(buf);
+        w.push_str("Bearer realm=\"");
+        quoted(&mut w, self.realm);
+        let error = self.error.map_or("", ErrorCode::as_str);
+        for (name, value) in [("error", error), ("error_description", self.description()), ("scope", self.scope)] {
+            if !value.is_empty() {
+                w.push_str("\", ");
+                w.push_str(name);
+                w.push_str("=\"");
+                quoted(&mut w, value);
+            }
+        }
+        w.push('"');
+        w.finish()
+    }
+}
+
+/// Leaves out what cannot stand in a quoted string as it is.
+fn quoted(w: &mut Writer<'_>, text: &str) {
+    for c in text.chars().filter(|c| matches!(c, ' '..='~') && !matches!(c, '"' | '\\')) {
+        w.push(c);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(challenge: Challenge<'_>) -> std::string::String {
+        challenge.write(&mut [0; 256]).unwrap().into()
+    }
+
+    #[test]
+    fn rfc6750_3_01_a_request_without_credentials_gets_a_challenge() {
+        assert_eq!(written(Challenge::bare("example")), r#"Bearer realm="example""#);
+        assert_eq!(Challenge::bare("example").status(), 401);
+    }
+
+    #[test]
+    fn rfc6750_3_03_a_realm_cannot_break_out_of_its_quotes() {
+        assert_eq!(written(Challenge::bare("a\"b\\c\r\nd")), r#"Bearer realm="abcd""#);
+    }
+}
