@@ -4,6 +4,7 @@ pub mod base64;
 pub mod buf;
 pub mod form;
 pub mod grammar;
+pub mod json;
 pub mod json_out;
 pub mod scope;
 pub mod uri;
