@@ -32,8 +32,10 @@
 
 mod fault;
 mod scan;
+mod write;
 
 pub use fault::{Fault, JsonError};
+pub use write::{Object, string};
 
 use core::{fmt, mem, str};
 

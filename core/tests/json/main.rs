@@ -5,6 +5,7 @@ mod judged;
 mod names;
 mod oracle;
 mod reader;
+mod write;
 
 use serde_json::Value;
 use valetkey::text::json::{Fault, JsonError, Kind, Limits, Reader};

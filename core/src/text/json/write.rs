@@ -1,0 +1,108 @@
+//! JSON as it leaves: objects of text, numbers, booleans and lists of text, which is all that OAuth's answers hold.
+
+use crate::text::buf::Writer;
+
+/// Writes `text` as a JSON string, quotes included ([RFC 8259, section 7](https://www.rfc-editor.org/rfc/rfc8259#section-7)).
+/// Only what must be escaped is.
+///
+/// ```
+/// use valetkey::text::{buf::Writer, json};
+/// let mut buf = [0; 32];
+/// let mut w = Writer::new(&mut buf);
+/// json::string(&mut w, "say \"é\"\n");
+/// assert_eq!(w.finish(), Ok(r#""say \"é\"\n""#));
+/// ```
+pub fn string(w: &mut Writer<'_>, text: &str) {
+    w.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => w.push_str("\\\""),
+            '\\' => w.push_str("\\\\"),
+            '\n' => w.push_str("\\n"),
+            '\r' => w.push_str("\\r"),
+            '\t' => w.push_str("\\t"),
+            '\0'..='\x1f' => {
+                let hex = |n: u32| char::from_digit(n & 0xf, 16).unwrap_or('0');
+                w.push_str("\\u00");
+                w.push(hex(u32::from(c) >> 4));
+                w.push(hex(u32::from(c)));
+            }
+            _ => w.push(c),
+        }
+    }
+    w.push('"');
+}
+
+/// Writes one object, member by member. The names must differ from each other; that is not checked.
+///
+/// ```
+/// use valetkey::text::{buf::Writer, json::Object};
+/// let mut buf = [0; 80];
+/// let mut w = Writer::new(&mut buf);
+/// let mut o = Object::new(&mut w);
+/// o.string("access_token", "2YotnFZ");
+/// o.number("expires_in", 3600);
+/// o.boolean("active", true);
+/// o.strings("aud", ["a", "b"]);
+/// o.close();
+/// assert_eq!(w.finish(), Ok(r#"{"access_token":"2YotnFZ","expires_in":3600,"active":true,"aud":["a","b"]}"#));
+/// ```
+#[derive(Debug)]
+#[must_use = "an object ends with `close`"]
+pub struct Object<'w, 'b> {
+    w: &'w mut Writer<'b>,
+    empty: bool,
+}
+
+impl<'w, 'b> Object<'w, 'b> {
+    /// Opens the object.
+    pub fn new(w: &'w mut Writer<'b>) -> Self {
+        w.push('{');
+        Self { w, empty: true }
+    }
+
+    /// A member that is text.
+    pub fn string(&mut self, name: &str, value: &str) {
+        self.name(name);
+        string(self.w, value);
+    }
+
+    /// A member that is an integer.
+    pub fn number(&mut self, name: &str, value: u64) {
+        self.name(name);
+        self.w.push_u64(value);
+    }
+
+    /// A member that is `true` or `false`.
+    pub fn boolean(&mut self, name: &str, value: bool) {
+        self.name(name);
+        self.w.push_str(if value { "true" } else { "false" });
+    }
+
+    /// A member that is an array of text.
+    pub fn strings<'v>(&mut self, name: &str, values: impl IntoIterator<Item = &'v str>) {
+        self.name(name);
+        self.w.push('[');
+        for (i, value) in values.into_iter().enumerate() {
+            if i > 0 {
+                self.w.push(',');
+            }
+            string(self.w, value);
+        }
+        self.w.push(']');
+    }
+
+    /// Closes the object.
+    pub fn close(self) {
+        self.w.push('}');
+    }
+
+    fn name(&mut self, name: &str) {
+        if !self.empty {
+            self.w.push(',');
+        }
+        self.empty = false;
+        string(self.w, name);
+        self.w.push(':');
+    }
+}
