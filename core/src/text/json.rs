@@ -30,10 +30,14 @@
 //! assert_eq!(read(body, &mut [0; 64]), Ok((Some("2Y/o"), Some(3600))));
 //! ```
 
+#[cfg(feature = "serde")]
+mod de;
 mod fault;
 mod scan;
 mod write;
 
+#[cfg(feature = "serde")]
+pub use de::{DeserializeError, from_slice};
 pub use fault::{Fault, JsonError};
 pub use write::{Object, string};
 

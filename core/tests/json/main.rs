@@ -5,6 +5,8 @@ mod judged;
 mod names;
 mod oracle;
 mod reader;
+#[cfg(feature = "serde")]
+mod typed;
 mod write;
 
 use serde_json::Value;
