@@ -3,7 +3,7 @@
 use super::Server;
 use crate::error::TooSmall;
 use crate::text::buf::Writer;
-use crate::text::json_out::Object;
+use crate::text::json::Object;
 
 /// The endpoints, as paths under the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use super::step::{Flow, Machine};
 use super::token::{AccessSecret, Tokens};
 use crate::error::TooSmall;
 use crate::text::buf::Writer;
-use crate::text::json_out::Object;
+use crate::text::json::Object;
 use crate::text::uri;
 use crate::time::UnixTime;
 use crate::wire::introspection::Introspection;

@@ -5,6 +5,5 @@ pub mod buf;
 pub mod form;
 pub mod grammar;
 pub mod json;
-pub mod json_out;
 pub mod scope;
 pub mod uri;

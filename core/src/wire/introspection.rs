@@ -1,7 +1,7 @@
 //! What introspection says of a token. <https://www.rfc-editor.org/rfc/rfc7662#section-2.2>
 
 use crate::text::buf::Writer;
-use crate::text::json_out::Object;
+use crate::text::json::Object;
 use crate::text::scope;
 use crate::time::UnixTime;
 

@@ -67,6 +67,14 @@ impl<'w, 'b> Object<'w, 'b> {
         string(self.w, value);
     }
 
+    /// A member that is text, which `push` writes without need of an escape: base64url, a scope.
+    pub fn string_with(&mut self, name: &str, push: impl FnOnce(&mut Writer<'_>)) {
+        self.name(name);
+        self.w.push('"');
+        push(self.w);
+        self.w.push('"');
+    }
+
     /// A member that is an integer.
     pub fn number(&mut self, name: &str, value: u64) {
         self.name(name);
