@@ -1,1 +1,3 @@
 //! valetkey-tokio
+
+pub mod store;
