@@ -1,1 +1,127 @@
-//! valetkey-memory
+//! A store in memory: for a first program, for tests and examples. What it holds ends with the process.
+//!
+//! It keeps the store's contract to the letter, under one lock, and no events. `scan` by index and `sweep` walk every
+//! record while they hold the lock, which is quick enough for some hundred thousand of them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Bound;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
+use valetkey::server::record::OwnedRecord;
+use valetkey::time::UnixTime;
+use valetkey_tokio::store::{By, Store, StoreError};
+
+/// A handle to records in memory; a clone is a handle to the same ones.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), valetkey_tokio::store::StoreError> {
+/// use valetkey::server::change::Key;
+/// use valetkey_memory::MemoryStore;
+/// use valetkey_tokio::store::Store;
+///
+/// let store = MemoryStore::new();
+/// let found = store.load(&[Some(Key::client("demo-web")), None, None, None]).await?;
+/// assert_eq!(found, [None, None, None, None]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    rows: Arc<Mutex<BTreeMap<Key, Row>>>,
+}
+
+struct Row {
+    version: Version,
+    keep_until: UnixTime,
+    index: [Option<Key>; 2],
+    record: OwnedRecord,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every method holds the lock for its whole work, and writes only when nothing can go wrong any more: what a
+    /// panicking thread left behind is whole.
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Row>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").field("records", &self.rows().len()).finish()
+    }
+}
+
+impl Store for MemoryStore {
+    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        let rows = self.rows();
+        Ok(keys.map(|key| rows.get(&key?).map(|row| (row.record.clone(), row.version))))
+    }
+
+    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        let new: Vec<(Key, Row)> = change
+            .puts
+            .iter()
+            .flatten()
+            .map(|put| {
+                let record = OwnedRecord::from(&put.record);
+                (put.key, Row { version: change.id, keep_until: put.keep_until, index: put.index, record })
+            })
+            .collect();
+        let mut rows = self.rows();
+        let at = |key| rows.get(&key).map(|row| row.version);
+        if change.puts[0].is_some_and(|first| at(first.key) == Some(change.id)) {
+            return Ok(Committed::Applied);
+        }
+        let as_expected = change.puts.iter().flatten().all(|put| match put.expect {
+            Expect::Absent => at(put.key).is_none(),
+            Expect::At(version) => at(put.key) == Some(version),
+        });
+        if !as_expected || change.holds.iter().flatten().any(|(key, version)| at(*key) != Some(*version)) {
+            return Ok(Committed::Conflict);
+        }
+        rows.extend(new);
+        Ok(Committed::Applied)
+    }
+
+    async fn scan(
+        &self,
+        by: By,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.rows();
+        let found = rows.range((from, Bound::Unbounded)).filter(|(key, row)| match by {
+            By::Kind(kind) => key.kind == kind,
+            By::Index(owner) => row.index.contains(&Some(owner)),
+        });
+        Ok(found.take(limit).map(|(key, row)| (*key, row.record.clone(), row.version)).collect())
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let mut rows = self.rows();
+        let due: Vec<Key> =
+            rows.iter().filter(|(_, row)| row.keep_until < now).map(|(key, _)| *key).take(limit).collect();
+        for key in &due {
+            rows.remove(key);
+        }
+        Ok(due.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_how_much_but_not_what() {
+        assert_eq!(format!("{:?}", MemoryStore::new()), "MemoryStore { records: 0 }");
+    }
+}
