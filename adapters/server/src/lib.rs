@@ -1,0 +1,7 @@
+//!
+//! It is a library only so that its tests can reach it; what other programs build on is `valetkey` and
+//! `valetkey-tokio`.
+
+pub mod assets;
+pub mod headers;
+pub mod pages;
