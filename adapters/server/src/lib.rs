@@ -7,3 +7,4 @@ pub mod assets;
 pub mod headers;
 pub mod pages;
 pub mod passwords;
+pub mod throttle;
