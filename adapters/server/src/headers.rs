@@ -2,6 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
+/// Nobody may keep the answer.
+pub const NO_STORE: (HeaderName, HeaderValue) = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+
 /// Where a page's forms may lead.
 #[derive(Clone, Copy, Debug)]
 pub enum FormTarget<'a> {

@@ -1,4 +1,3 @@
-//! The parts of the program `valetkey`, an authorization server: configuration, pages, passwords, browser sessions.
 //!
 //! It is a library only so that its tests can reach it; what other programs build on is `valetkey` and
 //! `valetkey-tokio`.
@@ -7,4 +6,5 @@ pub mod assets;
 pub mod headers;
 pub mod pages;
 pub mod passwords;
+pub mod sessions;
 pub mod throttle;
