@@ -3,6 +3,8 @@
 //! `valetkey-tokio`.
 
 pub mod assets;
+pub mod cli;
+pub mod config;
 pub mod headers;
 pub mod pages;
 pub mod passwords;

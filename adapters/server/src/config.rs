@@ -1,0 +1,243 @@
+//! The settings: read from flags, environment and file, checked once, and safe to serve with afterwards.
+
+use crate::cli::Options;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+/// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
+const LONGEST_CODE: u32 = 600;
+
+/// Settings that fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where to listen for plain HTTP.
+    pub listen: SocketAddr,
+    /// Whether a proxy in front terminates TLS. Then it is the only peer, and `X-Forwarded-For` is its word.
+    pub behind_tls_proxy: bool,
+    /// How long things last.
+    pub lifetimes: Lifetimes,
+    /// What each scope means to a person, by its name.
+    pub scopes: BTreeMap<String, String>,
+    issuer: Option<String>,
+}
+
+/// How long things last, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Lifetimes {
+    /// An access token.
+    pub access_seconds: NonZeroU32,
+    /// An authorization code.
+    pub code_seconds: NonZeroU32,
+    /// A refresh token that is not used.
+    pub refresh_idle_seconds: NonZeroU32,
+    /// What a person agreed to, however often it is refreshed.
+    pub grant_seconds: NonZeroU32,
+}
+
+impl Default for Lifetimes {
+    fn default() -> Self {
+        const DAY: u32 = 86_400;
+        let [access_seconds, code_seconds, refresh_idle_seconds, grant_seconds] =
+            [600, 60, 30 * DAY, 90 * DAY].map(|seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN));
+        Self { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<String>,
+    issuer: Option<String>,
+    behind_tls_proxy: Option<bool>,
+    lifetimes: Lifetimes,
+    scopes: BTreeMap<String, String>,
+}
+
+/// What is wrong with the settings, and what to do.
+#[derive(Debug)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    Unreadable(PathBuf, std::io::Error),
+    /// The file is not TOML, or has a key that is unknown or of the wrong type. The inner text names key and line.
+    Malformed(PathBuf, Box<toml::de::Error>),
+    /// `listen` is no address with a port.
+    Listen(String),
+    /// Plain HTTP would leave this machine.
+    PlainHttp(SocketAddr),
+    /// Nobody can guess the name of a server behind a proxy.
+    IssuerMissing,
+    /// `issuer` cannot serve as one, and why.
+    Issuer(String, &'static str),
+    /// A lifetime does not fit the others, and why.
+    Lifetime(&'static str),
+    /// A key under `[scopes]` is no scope, or its description is empty.
+    Scope(String),
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(path, error) => write!(f, "cannot read the settings in {}: {error}", path.display()),
+            Self::Malformed(path, error) => write!(f, "the settings in {} are not right: {error}", path.display()),
+            Self::Listen(text) => {
+                write!(f, "cannot listen at `{text}`: give an IP address and a port, such as 127.0.0.1:8080")
+            }
+            Self::PlainHttp(address) => write!(
+                f,
+                "will not serve plain HTTP on {address}, where passwords and tokens could be read on the way: listen on \
+                 127.0.0.1, or put a proxy that terminates TLS in front and say so with --behind-tls-proxy"
+            ),
+            Self::IssuerMissing => f.write_str(
+                "behind a proxy the server's own name is not known: give the URL that clients use, such as --issuer \
+                 https://id.example.com",
+            ),
+            Self::Issuer(text, why) => write!(f, "`{text}` cannot be the issuer: {why}"),
+            Self::Lifetime(why) => write!(f, "[lifetimes] does not fit together: {why}"),
+            Self::Scope(name) => write!(
+                f,
+                "[scopes] has `{name}`: a scope is printable ASCII without spaces, `\"` and `\\`, and needs a description"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Unreadable(_, error) => Some(error),
+            Self::Malformed(_, error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file that the options name, if any, lays the options over it, and checks the whole.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub fn load(options: &Options) -> Result<Self, ConfigError> {
+        let file = match &options.config {
+            None => File::default(),
+            Some(path) => {
+                let text =
+                    std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable(path.clone(), error))?;
+                parse(path, &text)?
+            }
+        };
+        Self::merge(options, file)
+    }
+
+    fn merge(options: &Options, file: File) -> Result<Self, ConfigError> {
+        let listen = match options.listen.as_ref().or(file.listen.as_ref()) {
+            None => LISTEN,
+            Some(text) => text.parse().map_err(|_| ConfigError::Listen(text.clone()))?,
+        };
+        let issuer = options.issuer.clone().or(file.issuer);
+        let behind_tls_proxy = options.behind_tls_proxy.or(file.behind_tls_proxy).unwrap_or(false);
+        if !listen.ip().is_loopback() && !behind_tls_proxy {
+            return Err(ConfigError::PlainHttp(listen));
+        }
+        match &issuer {
+            Some(issuer) => check_issuer(issuer)?,
+            None if behind_tls_proxy => return Err(ConfigError::IssuerMissing),
+            None => {}
+        }
+        check_lifetimes(&file.lifetimes)?;
+        check_scopes(&file.scopes)?;
+        Ok(Self { listen, behind_tls_proxy, lifetimes: file.lifetimes, scopes: file.scopes, issuer })
+    }
+
+    /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).
+    pub fn issuer(&self, bound: SocketAddr) -> String {
+        self.issuer.clone().unwrap_or_else(|| format!("http://{bound}"))
+    }
+
+    /// Whether nobody but this machine can reach the server, by whatever name: only then may it have accounts whose
+    /// passwords everyone knows.
+    pub fn is_local(&self) -> bool {
+        let issuer_is_local = self.issuer.as_ref().is_none_or(|issuer| issuer.starts_with("http://"));
+        self.listen.ip().is_loopback() && !self.behind_tls_proxy && issuer_is_local
+    }
+}
+
+/// Where the metadata of an issuer is: RFC 8414 section 3.1 puts the well-known part before the issuer's path.
+pub fn metadata_url(issuer: &str) -> String {
+    const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
+    let authority = issuer.find("://").map_or(0, |at| at + 3);
+    let end = issuer.get(authority..).and_then(|rest| rest.find('/')).map_or(issuer.len(), |at| authority + at);
+    let (origin, path) = issuer.split_at(end);
+    format!("{origin}{WELL_KNOWN}{path}")
+}
+
+fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Malformed(path.to_owned(), Box::new(error)))
+}
+
+/// RFC 8414 section 2: https, no query, no fragment. Plain http is let pass on loopback, for trying out.
+fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
+    let wrong = |why| Err(ConfigError::Issuer(issuer.to_owned(), why));
+    if !issuer.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'\\')) {
+        return wrong("it has a character that no URL may have");
+    }
+    if issuer.contains(['?', '#']) {
+        return wrong("it must have no query and no fragment (RFC 8414 section 2)");
+    }
+    let Some((scheme, rest)) = issuer.split_once("://") else {
+        return wrong("it must be a URL such as https://id.example.com");
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    if host.is_empty() || host.contains('@') {
+        return wrong("it must name a host, and no user");
+    }
+    if rest.ends_with('/') {
+        return wrong("leave out the slash at its end, as clients compare it letter by letter");
+    }
+    match scheme {
+        "https" => Ok(()),
+        "http" if is_loopback(host) => Ok(()),
+        "http" => wrong("it must be https, unless its host is this machine (127.0.0.1, [::1] or localhost)"),
+        _ => wrong("it must begin with https://"),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| if is_port(port) { name } else { host });
+    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name == "localhost" || literal.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
+    let wrong = |why| Err(ConfigError::Lifetime(why));
+    if lifetimes.code_seconds.get() > LONGEST_CODE {
+        return wrong("code_seconds must be 600 at most (RFC 6749 section 4.1.2)");
+    }
+    if lifetimes.access_seconds > lifetimes.grant_seconds {
+        return wrong("access_seconds must not be more than grant_seconds");
+    }
+    if lifetimes.refresh_idle_seconds > lifetimes.grant_seconds {
+        return wrong("refresh_idle_seconds must not be more than grant_seconds");
+    }
+    Ok(())
+}
+
+/// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
+fn check_scopes(scopes: &BTreeMap<String, String>) -> Result<(), ConfigError> {
+    let is_scope = |name: &str| {
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
+    };
+    match scopes.iter().find(|(name, description)| !is_scope(name) || description.trim().is_empty()) {
+        Some((name, _)) => Err(ConfigError::Scope(name.clone())),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

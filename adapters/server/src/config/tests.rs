@@ -1,0 +1,169 @@
+//! Settings from files and options, good and bad.
+
+use super::*;
+
+fn load(options: &Options, file: &str) -> Result<Config, String> {
+    let file = parse(Path::new("valetkey.toml"), file).map_err(|error| error.to_string())?;
+    Config::merge(options, file).map_err(|error| error.to_string())
+}
+
+fn from_file(file: &str) -> Result<Config, String> {
+    load(&Options::default(), file)
+}
+
+fn issuer(text: &str) -> Result<Config, String> {
+    load(&Options { issuer: Some(text.to_owned()), ..Options::default() }, "")
+}
+
+#[test]
+fn nothing_said_serves_on_loopback() {
+    let config = from_file("").unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.issuer(config.listen), "http://127.0.0.1:8080");
+    assert_eq!(config.issuer("[::1]:4711".parse().unwrap()), "http://[::1]:4711");
+    assert!(config.is_local() && !config.behind_tls_proxy);
+    let Lifetimes { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds } = config.lifetimes;
+    assert_eq!((access_seconds.get(), code_seconds.get()), (600, 60));
+    assert_eq!((refresh_idle_seconds.get(), grant_seconds.get()), (30 * 86_400, 90 * 86_400));
+}
+
+#[test]
+fn everything_can_be_said_in_the_file() {
+    let config = from_file(
+        r#"
+        listen = "0.0.0.0:80"
+        issuer = "https://id.example/tenant"
+        behind_tls_proxy = true
+        [lifetimes]
+        access_seconds = 300
+        [scopes]
+        read = "Read your data"
+        "urn:x:y" = "Do x"
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.issuer(config.listen), "https://id.example/tenant");
+    assert!(config.behind_tls_proxy && !config.is_local());
+    assert_eq!((config.lifetimes.access_seconds.get(), config.lifetimes.code_seconds.get()), (300, 60));
+    assert_eq!(config.scopes.get("urn:x:y").map(String::as_str), Some("Do x"));
+}
+
+#[test]
+fn options_win_over_the_file() {
+    let options = Options {
+        listen: Some("127.0.0.2:1".to_owned()),
+        issuer: Some("https://options.example".to_owned()),
+        behind_tls_proxy: Some(false),
+        config: None,
+    };
+    let file = "listen = '127.0.0.3:2'\nissuer = 'https://file.example'\nbehind_tls_proxy = true";
+    let config = load(&options, file).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.2:1");
+    assert_eq!(config.issuer(config.listen), "https://options.example");
+    assert!(!config.behind_tls_proxy);
+}
+
+#[test]
+fn a_mistake_in_the_file_is_named_with_its_line() {
+    for (file, said) in [
+        ("\nlisten = '127.0.0.1:1'\nisuer = 'x'", ["line 3", "isuer"]),
+        ("[lifetimes]\naccess = 3", ["line 2", "access"]),
+        ("[lifetimes]\naccess_seconds = 0", ["line 2", "nonzero"]),
+        ("[lifetimes]\naccess_seconds = '1h'", ["line 2", "string"]),
+        ("[scopes]\nread = 1", ["line 2", "string"]),
+        ("listen = ", ["line 1", "valetkey.toml"]),
+    ] {
+        let error = from_file(file).unwrap_err();
+        assert!(said.iter().all(|part| error.contains(part)), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let options = Options { config: Some("no/such/file.toml".into()), ..Options::default() };
+    let error = Config::load(&options).unwrap_err().to_string();
+    assert!(error.contains("no/such/file.toml"), "{error}");
+}
+
+#[test]
+fn plain_http_stays_on_this_machine_unless_a_proxy_has_tls() {
+    for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
+        let error = from_file(&format!("listen = '{listen}'")).unwrap_err();
+        assert!(error.contains("--behind-tls-proxy") && error.contains(listen), "{error}");
+        let proxied = format!("listen = '{listen}'\nbehind_tls_proxy = true\nissuer = 'https://id.example'");
+        assert!(from_file(&proxied).is_ok());
+    }
+    for listen in ["127.0.0.1:0", "127.8.9.1:80", "[::1]:8080"] {
+        assert!(from_file(&format!("listen = '{listen}'")).is_ok());
+    }
+    assert!(from_file("listen = 'localhost'").unwrap_err().contains("127.0.0.1:8080"));
+}
+
+#[test]
+fn behind_a_proxy_the_issuer_must_be_said() {
+    assert!(from_file("behind_tls_proxy = true").unwrap_err().contains("--issuer"));
+}
+
+#[test]
+fn rfc8414_2_01_an_issuer_is_https_without_query_and_fragment() {
+    for good in [
+        "https://id.example",
+        "https://id.example:8443/a/b",
+        "http://127.0.0.1:8080",
+        "http://[::1]:8080",
+        "http://localhost",
+    ] {
+        assert!(issuer(good).is_ok(), "{good}");
+    }
+    for (bad, said) in [
+        ("http://id.example", "must be https"),
+        ("http://localhost.evil.example", "must be https"),
+        ("http://127.0.0.1.evil.example", "must be https"),
+        ("http://127.0.0.1:x", "must be https"),
+        ("https://id.example?x", "no query"),
+        ("https://id.example#x", "no fragment"),
+        ("https://id.example/", "slash"),
+        ("https://", "host"),
+        ("https://user@id.example", "no user"),
+        ("id.example", "must be a URL"),
+        ("ftp://id.example", "https://"),
+        ("https://id.example/a b", "character"),
+        ("", "must be a URL"),
+    ] {
+        let error = issuer(bad).unwrap_err();
+        assert!(error.contains(said), "{bad}: {error}");
+    }
+}
+
+#[test]
+fn known_passwords_are_for_a_server_that_only_this_machine_reaches() {
+    assert!(issuer("http://localhost:8080").unwrap().is_local());
+    assert!(!issuer("https://id.example").unwrap().is_local());
+    assert!(!from_file("behind_tls_proxy = true\nissuer = 'http://localhost'").unwrap().is_local());
+}
+
+#[test]
+fn lifetimes_must_fit_together() {
+    for (lifetimes, said) in [
+        ("code_seconds = 601", "600"),
+        ("grant_seconds = 60", "access_seconds"),
+        ("refresh_idle_seconds = 86401\ngrant_seconds = 86400", "refresh_idle_seconds"),
+    ] {
+        let error = from_file(&format!("[lifetimes]\n{lifetimes}")).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_scope_must_be_one_and_be_described() {
+    for scopes in ["'a b' = 'x'", "'' = 'x'", "'a\"' = 'x'", "'é' = 'x'", "read = ' '"] {
+        assert!(from_file(&format!("[scopes]\n{scopes}")).unwrap_err().contains("[scopes]"), "{scopes}");
+    }
+}
+
+#[test]
+fn the_well_known_part_comes_before_the_path() {
+    let well_known = "/.well-known/oauth-authorization-server";
+    assert_eq!(metadata_url("https://id.example"), format!("https://id.example{well_known}"));
+    assert_eq!(metadata_url("https://id.example/a/b"), format!("https://id.example{well_known}/a/b"));
+}
