@@ -5,6 +5,7 @@
 pub mod assets;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod headers;
 pub mod pages;
 pub mod passwords;
