@@ -3,6 +3,7 @@
 //! `valetkey-tokio`.
 
 pub mod assets;
+pub mod chart;
 pub mod cli;
 pub mod config;
 pub mod demo;
