@@ -1,3 +1,4 @@
+//! The parts of the program `valetkey`, an authorization server: configuration, pages, passwords, browser sessions.
 //!
 //! It is a library only so that its tests can reach it; what other programs build on is `valetkey` and
 //! `valetkey-tokio`.
@@ -10,5 +11,6 @@ pub mod demo;
 pub mod headers;
 pub mod pages;
 pub mod passwords;
+pub mod serve;
 pub mod sessions;
 pub mod throttle;

@@ -1,2 +1,78 @@
-//! The program.
-fn main() {}
+//! The program `valetkey`: an authorization server that `cargo run` starts.
+
+use clap::Parser;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use tokio::net::TcpListener;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use valetkey_server::cli::{Cli, Command, Options};
+use valetkey_server::config::{Config, metadata_url};
+use valetkey_server::pages::Site;
+use valetkey_server::serve::{self, Front};
+
+/// Wrong settings, as for a wrong flag.
+const USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = log() {
+        return fail(USAGE, &error);
+    }
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(&cli.options).await,
+        Command::Tour => fail(1, &"the tour is not built yet"),
+    }
+}
+
+async fn serve(options: &Options) -> ExitCode {
+    let config = match Config::load(options) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error),
+    };
+    match run(&config).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(1, &error),
+    }
+}
+
+async fn run(config: &Config) -> Result<(), String> {
+    let cannot_listen = |error| format!("cannot listen on {}: {error}", config.listen);
+    let stop = serve::asked_to_stop().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    let issuer = config.issuer(address);
+    if issuer.starts_with("https://") && !config.behind_tls_proxy {
+        tracing::warn!(
+            "the issuer is https but this program serves plain HTTP: say --behind-tls-proxy if a proxy terminates TLS"
+        );
+    }
+    let metadata = metadata_url(&issuer);
+    let front = Front { site: Site::of(&issuer), issuer: issuer.clone(), metadata, demo: false };
+    say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
+    serve::run(listener, serve::router(front), stop, serve::GRACE).await.map_err(|error| error.to_string())
+}
+
+/// Logs to standard error. `VALETKEY_LOG` says how much, such as `debug` or `info,hyper=debug`.
+fn log() -> Result<(), String> {
+    let wanted = std::env::var("VALETKEY_LOG").unwrap_or_else(|_| "info".to_owned());
+    let targets: Targets = wanted
+        .parse()
+        .map_err(|error| format!("VALETKEY_LOG is `{wanted}`, which is no level such as `info` or `debug`: {error}"))?;
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    tracing_subscriber::registry().with(lines).with(targets).init();
+    Ok(())
+}
+
+/// To standard output, which may well be closed.
+fn say(text: &dyn Display) {
+    let _ = writeln!(io::stdout(), "{text}");
+}
+
+fn fail(code: u8, error: &dyn Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "valetkey: {error}");
+    ExitCode::from(code)
+}

@@ -1,0 +1,124 @@
+//! Serving until told to stop: the program's own routes, the signals, and an end that lets running requests finish.
+
+use crate::pages::{ErrorPage, LandingPage, Site};
+use crate::{assets, headers};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+/// No request to this server is longer; what a form or a token request carries is a few kilobytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// How long running requests may take to finish after the signal to stop.
+pub const GRACE: Duration = Duration::from_secs(10);
+
+/// What the front page says.
+#[derive(Clone, Debug)]
+pub struct Front {
+    /// Where the pages live.
+    pub site: Site,
+    /// The issuer.
+    pub issuer: String,
+    /// The URL of the metadata.
+    pub metadata: String,
+    /// Whether the demo's accounts are there.
+    pub demo: bool,
+}
+
+/// The routes that are no part of the protocol: `/`, the assets, `/healthz`, and a page for what is not there.
+pub fn router(front: Front) -> Router {
+    let site = front.site.clone();
+    let landing = move || {
+        let Front { site, issuer, metadata, demo } = &front;
+        std::future::ready(LandingPage { site, issuer, metadata, demo: *demo }.respond())
+    };
+    Router::new()
+        .route("/", get(landing))
+        .route("/healthz", get(healthz))
+        .merge(assets::router())
+        .fallback(move || std::future::ready(not_found(&site)))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+async fn healthz() -> Response {
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    ([kind, headers::NO_STORE], "ok\n").into_response()
+}
+
+fn not_found(site: &Site) -> Response {
+    ErrorPage {
+        site,
+        status: StatusCode::NOT_FOUND,
+        title: "There is nothing here",
+        message: "This address belongs to no page of this server.",
+        what_to_do: "Begin again in the application that you want to use.",
+        code: None,
+    }
+    .respond()
+}
+
+/// Serves until `stop` is done, then takes no new connections and gives those that run `grace` to finish.
+///
+/// # Errors
+/// Those of the listener; `TimedOut` if some request was still running at the end of `grace` and was cut off.
+pub async fn run(
+    listener: TcpListener,
+    app: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+    grace: Duration,
+) -> io::Result<()> {
+    let (stopping, stopped) = oneshot::channel();
+    let shutdown = async move {
+        stop.await;
+        let _ = stopping.send(());
+    };
+    let late = async move {
+        match stopped.await {
+            Ok(()) => tokio::time::sleep(grace).await,
+            // The server ended before it was told to stop; its own outcome says why.
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let service = app.into_make_service_with_connect_info::<SocketAddr>();
+    tokio::select! {
+        served = axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future() => served,
+        () = late => Err(io::Error::new(io::ErrorKind::TimedOut, "requests were still running and were cut off")),
+    }
+}
+
+/// Listens from now on for being asked to stop: by Ctrl-C, or by SIGTERM as service managers send it.
+///
+/// # Errors
+/// When the signals cannot be had.
+#[cfg(unix)]
+pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("asked to stop; letting running requests finish");
+    })
+}
+
+/// Listens from now on for being asked to stop by Ctrl-C.
+///
+/// # Errors
+/// When the signal cannot be had.
+#[cfg(windows)]
+pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+        tracing::info!("asked to stop; letting running requests finish");
+    })
+}

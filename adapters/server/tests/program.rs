@@ -1,0 +1,110 @@
+//! The program as a person or a service manager runs it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Output, Stdio};
+
+fn valetkey() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs to its end, which is a refusal: it never comes to listen.
+fn refused(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    assert_eq!(status.code(), Some(2), "{}", String::from_utf8_lossy(&stdout));
+    String::from_utf8(stderr).unwrap()
+}
+
+struct Running {
+    child: Child,
+    address: String,
+    issuer: String,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let (issuer, address) = line.strip_prefix("Valetkey serves ").unwrap().split_once(" on ").unwrap();
+        let address = address.split_once(". ").unwrap().0.to_owned();
+        Self { child, address, issuer: issuer.to_owned() }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_serves_its_pages_and_says_where() {
+    let server = Running::start(valetkey().args(["--listen", "127.0.0.1:0"]));
+    assert_eq!(server.issuer, format!("http://{}", server.address));
+    let health = server.get("/healthz");
+    assert!(health.starts_with("HTTP/1.1 200 ") && health.ends_with("\r\n\r\nok\n"), "{health}");
+    let front = server.get("/");
+    assert!(front.starts_with("HTTP/1.1 200 ") && front.contains(&server.issuer), "{front}");
+    let css = front.split_once("rel=\"stylesheet\" href=\"").unwrap().1.split_once('"').unwrap().0;
+    let answer = server.get(css).to_lowercase();
+    assert!(answer.contains("content-type: text/css") && answer.contains("immutable"), "{answer}");
+    let outdated = server.get("/assets/valetkey.css?v=old").to_lowercase();
+    assert!(outdated.starts_with("http/1.1 200 ") && outdated.contains("cache-control: no-cache"), "{outdated}");
+    assert!(server.get("/nothing").starts_with("HTTP/1.1 404 "));
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
+    let folder = std::env::temp_dir().join(format!("valetkey-test-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("valetkey.toml");
+    std::fs::write(&file, "listen = '127.0.0.1:0'\nissuer = 'http://localhost:1'").unwrap();
+    let configured = || {
+        let mut command = valetkey();
+        command.env("VALETKEY_CONFIG", &file);
+        command
+    };
+    assert_eq!(Running::start(&mut configured()).issuer, "http://localhost:1");
+    let environment = Running::start(configured().env("VALETKEY_ISSUER", "http://localhost:2"));
+    assert_eq!(environment.issuer, "http://localhost:2");
+    let mut flag = configured();
+    flag.env("VALETKEY_ISSUER", "http://localhost:2").args(["serve", "--issuer", "http://localhost:3"]);
+    assert_eq!(Running::start(&mut flag).issuer, "http://localhost:3");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn what_would_not_be_safe_is_refused_with_the_way_out() {
+    let listening = refused(valetkey().args(["--listen", "0.0.0.0:0"]));
+    assert!(listening.contains("plain HTTP") && listening.contains("--behind-tls-proxy"), "{listening}");
+    let issuer = refused(valetkey().env("VALETKEY_ISSUER", "http://id.example"));
+    assert!(issuer.contains("http://id.example") && issuer.contains("must be https"), "{issuer}");
+    let proxied = refused(valetkey().env("VALETKEY_BEHIND_TLS_PROXY", "yes"));
+    assert!(proxied.contains("--issuer"), "{proxied}");
+    let log = refused(valetkey().env("VALETKEY_LOG", "a=b=c"));
+    assert!(log.contains("VALETKEY_LOG"), "{log}");
+}
+
+#[cfg(unix)]
+#[test]
+fn it_stops_when_asked_and_says_that_all_went_well() {
+    for signal in ["TERM", "INT"] {
+        let mut server = Running::start(valetkey().args(["--listen", "127.0.0.1:0"]));
+        assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
+        let pid = server.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        assert_eq!(server.child.wait().unwrap().code(), Some(0), "{signal}");
+    }
+}
