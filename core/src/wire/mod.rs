@@ -3,3 +3,4 @@
 pub mod challenge;
 pub mod header;
 pub mod introspection;
+pub mod token_response;

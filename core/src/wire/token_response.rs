@@ -1,0 +1,352 @@
+//! What a token endpoint answers, read strictly from borrowed bytes.
+//!
+//! <https://www.rfc-editor.org/rfc/rfc6749#section-5>
+
+use crate::{
+    error::ErrorCode,
+    secret::SecretText,
+    text::{
+        buf::Writer,
+        form::{Encoded, Form},
+        grammar,
+        json::{self, JsonError, Kind, Limits, Reader},
+        scope,
+    },
+};
+use core::fmt;
+
+/// What a client forgives a server, as data: nothing unless named. Each flag says what it gives up.
+///
+/// ```
+/// use valetkey::wire::token_response::Leniency;
+/// let old_server = Leniency { expires_in_string: true, ..Leniency::NONE };
+/// assert!(!Leniency::default().expires_in_string && old_server.expires_in_string);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Leniency {
+    /// `"expires_in": "3600"`: a string of digits counts as the number. Gives up the type check of one member.
+    pub expires_in_string: bool,
+    /// An error, such as a pending device flow, may come with status 200. Gives up that the status alone tells success
+    /// from failure: a body that has an `error` is one, whatever else it has.
+    pub error_as_200: bool,
+    /// The body may be a form, if its `Content-Type` says so. Gives up the JSON syntax checks; a form's names are unique, too.
+    pub form_encoded: bool,
+    /// A missing `token_type` means Bearer. Gives up the warning that a token may need a proof of possession.
+    pub no_token_type: bool,
+    /// `null` and `""` count as absent. Gives up the difference between a slip and a statement of the server.
+    pub empty_as_absent: bool,
+    /// Any `Content-Type`, or none, is taken for JSON. Gives up one sign that a proxy or portal answered instead.
+    pub any_content_type: bool,
+    /// Access tokens of any visible ASCII, not just those that a Bearer header may hold. Gives up that resource servers
+    /// must be able to read them.
+    pub any_token_characters: bool,
+}
+
+impl Leniency {
+    /// Strict.
+    pub const NONE: Self = Self {
+        expires_in_string: false,
+        error_as_200: false,
+        form_encoded: false,
+        no_token_type: false,
+        empty_as_absent: false,
+        any_content_type: false,
+        any_token_characters: false,
+    };
+}
+
+/// A member of a token response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "each is the name on the wire")]
+pub enum Member {
+    Error,
+    ErrorDescription,
+    ErrorUri,
+    AccessToken,
+    TokenType,
+    RefreshToken,
+    Scope,
+    ExpiresIn,
+}
+
+/// In the order of [`Member`]: those of an error first.
+const NAMES: [&str; 8] =
+    ["error", "error_description", "error_uri", "access_token", "token_type", "refresh_token", "scope", "expires_in"];
+const ERROR_NAMES: usize = 3;
+
+impl Member {
+    /// The name on the wire.
+    pub const fn as_str(self) -> &'static str {
+        let [error, error_description, error_uri, access_token, token_type, refresh_token, scope, expires_in] = NAMES;
+        match self {
+            Self::Error => error,
+            Self::ErrorDescription => error_description,
+            Self::ErrorUri => error_uri,
+            Self::AccessToken => access_token,
+            Self::TokenType => token_type,
+            Self::RefreshToken => refresh_token,
+            Self::Scope => scope,
+            Self::ExpiresIn => expires_in,
+        }
+    }
+}
+
+/// Why a response could not be read. Holds no content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Fault {
+    /// `Content-Type` is not `application/json`.
+    ContentType,
+    /// Not JSON, or not by the rules; where, and why.
+    Json(JsonError),
+    /// Not a form by the rules (only where one is allowed).
+    Form,
+    /// A required member is missing.
+    Missing(Member),
+    /// A member breaks its grammar.
+    Malformed(Member),
+    /// A token of another type than Bearer, which this client cannot use.
+    TokenType,
+    /// The scratch is too short for the strings with escapes. As many bytes as the body has suffice.
+    Scratch,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ContentType => f.write_str("the content type is not application/json"),
+            Self::Json(e) => e.fmt(f),
+            Self::Form => f.write_str("the form is malformed"),
+            Self::Missing(member) => write!(f, "{} is missing", member.as_str()),
+            Self::Malformed(member) => write!(f, "{} is malformed", member.as_str()),
+            Self::TokenType => f.write_str("the token is not of type Bearer"),
+            Self::Scratch => f.write_str("the scratch is too short for the strings with escapes"),
+        }
+    }
+}
+
+impl core::error::Error for Fault {}
+
+impl From<JsonError> for Fault {
+    fn from(e: JsonError) -> Self {
+        if e.fault == json::Fault::Scratch { Self::Scratch } else { Self::Json(e) }
+    }
+}
+
+/// A successful response. <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>
+#[derive(Clone, Copy, Debug)]
+pub struct TokenResponse<'b> {
+    /// The access token, of type Bearer.
+    pub access_token: SecretText<'b>,
+    /// Its lifetime in seconds from the response on; `u32::MAX` if it is longer.
+    pub expires_in: Option<u32>,
+    /// The refresh token.
+    pub refresh_token: Option<SecretText<'b>>,
+    /// The granted scope, if it was said.
+    pub scope: Option<&'b str>,
+}
+
+/// An error response. <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorResponse<'b> {
+    /// The code, which may be one that this crate does not know.
+    pub error: &'b str,
+    /// Text for a developer, not for a person to act on. `None` also if it breaks the grammar: so it is printable ASCII.
+    pub description: Option<&'b str>,
+    /// A page about the error; `None` also if it breaks the grammar.
+    pub uri: Option<&'b str>,
+}
+
+impl ErrorResponse<'_> {
+    /// The code, if it is one of those that this crate knows.
+    pub fn code(&self) -> Option<ErrorCode> {
+        known(|word| word == self.error)
+    }
+}
+
+/// The code whose word `is` accepts, among those of the authorization and the token endpoint.
+pub(crate) fn known(is: impl Fn(&str) -> bool) -> Option<ErrorCode> {
+    const CODES: [ErrorCode; 11] = [
+        ErrorCode::InvalidRequest,
+        ErrorCode::InvalidClient,
+        ErrorCode::InvalidGrant,
+        ErrorCode::UnauthorizedClient,
+        ErrorCode::UnsupportedGrantType,
+        ErrorCode::UnsupportedResponseType,
+        ErrorCode::InvalidScope,
+        ErrorCode::InvalidTarget,
+        ErrorCode::AccessDenied,
+        ErrorCode::ServerError,
+        ErrorCode::TemporarilyUnavailable,
+    ];
+    CODES.into_iter().find(|code| is(code.as_str()))
+}
+
+/// What was answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Answer<'b> {
+    /// Tokens.
+    Tokens(TokenResponse<'b>),
+    /// A refusal.
+    Error(ErrorResponse<'b>),
+}
+
+/// Reads a body. `success` is whether the status was 200. Members that are not asked for are passed over. Strings with
+/// escapes go to `scratch`.
+///
+/// # Errors
+/// [`Fault`].
+pub fn read<'b>(
+    success: bool,
+    content_type: Option<&str>,
+    body: &'b [u8],
+    scratch: &'b mut [u8],
+    leniency: Leniency,
+) -> Result<Answer<'b>, Fault> {
+    let content_type = content_type.unwrap_or_default();
+    let mut members = Members { text: [None; NAMES.len()], seconds: None, success, leniency };
+    if is_media_type(content_type, "application/json") {
+        members.read_json(body, scratch)?;
+    } else if leniency.form_encoded && is_media_type(content_type, "application/x-www-form-urlencoded") {
+        members.read_form(body, scratch)?;
+    } else if leniency.any_content_type {
+        members.read_json(body, scratch)?;
+    } else {
+        return Err(Fault::ContentType);
+    }
+    let [error, ..] = members.text;
+    if success && error.is_none() { members.tokens().map(Answer::Tokens) } else { members.error().map(Answer::Error) }
+}
+
+/// Whether a `Content-Type` is `wanted`, with or without parameters.
+fn is_media_type(content_type: &str, wanted: &str) -> bool {
+    let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
+}
+
+struct Members<'b> {
+    /// In the order of [`NAMES`].
+    text: [Option<&'b str>; NAMES.len()],
+    seconds: Option<u64>,
+    success: bool,
+    leniency: Leniency,
+}
+
+impl<'b> Members<'b> {
+    /// The place of a name that means something here. In a success an `error` is an unknown member like any other, and so
+    /// are tokens in an error.
+    fn place(&self, is: impl Fn(&str) -> bool) -> Option<usize> {
+        let place = NAMES.iter().position(|name| is(name))?;
+        let wanted = if place < ERROR_NAMES { !self.success || self.leniency.error_as_200 } else { self.success };
+        wanted.then_some(place)
+    }
+
+    fn read_json(&mut self, body: &'b [u8], scratch: &'b mut [u8]) -> Result<(), Fault> {
+        let mut r = Reader::new(body, Limits::DEFAULT, scratch);
+        r.object()?;
+        while let Some(name) = r.name()? {
+            let Some(place) = self.place(|known| known == name) else {
+                r.skip()?;
+                continue;
+            };
+            if self.leniency.empty_as_absent && r.null()? {
+                continue;
+            }
+            if place == Member::ExpiresIn as usize && !(self.leniency.expires_in_string && r.peek()? == Kind::String) {
+                self.seconds = Some(r.u64()?);
+                continue;
+            }
+            let text = r.string()?;
+            self.set(place, text);
+        }
+        Ok(r.end()?)
+    }
+
+    fn read_form(&mut self, body: &'b [u8], mut scratch: &'b mut [u8]) -> Result<(), Fault> {
+        let text = core::str::from_utf8(body).map_err(|_| Fault::Form)?;
+        let form = Form::new(text, &[]).map_err(|_| Fault::Form)?;
+        for (name, value) in form.pairs() {
+            if let Some(place) = self.place(|known| name.is(known)) {
+                let text = match value.plain() {
+                    Some(text) => text,
+                    None => decode(value, &mut scratch)?,
+                };
+                self.set(place, text);
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, place: usize, text: &'b str) {
+        if text.is_empty() && self.leniency.empty_as_absent {
+            return;
+        }
+        if let Some(slot) = self.text.get_mut(place) {
+            *slot = Some(text);
+        }
+    }
+
+    fn tokens(self) -> Result<TokenResponse<'b>, Fault> {
+        let [.., access_token, token_type, refresh_token, scope, expires_in] = self.text;
+        let access_token = access_token.ok_or(Fault::Missing(Member::AccessToken))?;
+        let sendable = if self.leniency.any_token_characters {
+            grammar::is_vschar(access_token) && !access_token.contains(' ')
+        } else {
+            grammar::is_b64token(access_token)
+        };
+        check(sendable, Member::AccessToken)?;
+        match token_type {
+            Some(word) if word.eq_ignore_ascii_case("bearer") => {}
+            Some(_) => return Err(Fault::TokenType),
+            None if self.leniency.no_token_type => {}
+            None => return Err(Fault::Missing(Member::TokenType)),
+        }
+        check(refresh_token.is_none_or(grammar::is_vschar), Member::RefreshToken)?;
+        check(scope.is_none_or(scope::is_scope), Member::Scope)?;
+        let seconds = match expires_in {
+            Some(digits) => Some(number(digits).ok_or(Fault::Malformed(Member::ExpiresIn))?),
+            None => self.seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
+        };
+        Ok(TokenResponse {
+            access_token: SecretText::new(access_token),
+            expires_in: seconds,
+            refresh_token: refresh_token.map(SecretText::new),
+            scope,
+        })
+    }
+
+    fn error(self) -> Result<ErrorResponse<'b>, Fault> {
+        let [error, description, uri, ..] = self.text;
+        let error = error.ok_or(Fault::Missing(Member::Error))?;
+        check(grammar::is_nqschar(error), Member::Error)?;
+        Ok(ErrorResponse {
+            error,
+            description: description.filter(|text| grammar::is_nqschar(text)),
+            uri: uri.filter(|text| grammar::is_nqschar(text) && !text.contains(' ')),
+        })
+    }
+}
+
+const fn check(good: bool, member: Member) -> Result<(), Fault> {
+    if good { Ok(()) } else { Err(Fault::Malformed(member)) }
+}
+
+/// Decodes into the front of `scratch`, which keeps the rest.
+fn decode<'b>(value: Encoded<'_>, scratch: &mut &'b mut [u8]) -> Result<&'b str, Fault> {
+    let mut counter = Writer::new(&mut []);
+    value.decode(&mut counter).map_err(|_| Fault::Form)?;
+    let (room, rest) = core::mem::take(scratch).split_at_mut_checked(counter.len()).ok_or(Fault::Scratch)?;
+    *scratch = rest;
+    let mut w = Writer::new(room);
+    value.decode(&mut w).map_err(|_| Fault::Form)?;
+    w.finish().map_err(|_| Fault::Scratch)
+}
+
+/// Digits alone, as a number; `u32::MAX` if it is larger.
+pub(crate) fn number(digits: &str) -> Option<u32> {
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(digits.bytes().fold(0, |n: u32, b| n.saturating_mul(10).saturating_add(u32::from(b.wrapping_sub(b'0')))))
+}
