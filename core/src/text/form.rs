@@ -108,6 +108,11 @@ impl<'a> Encoded<'a> {
         (!self.0.bytes().any(|b| b == b'%' || b == b'+')).then_some(self.0)
     }
 
+    /// The decoded bytes one by one, for where no copy is wanted.
+    pub(crate) fn bytes(self) -> impl Iterator<Item = Result<u8, FormError>> + use<'a> {
+        Bytes(self.0.bytes())
+    }
+
     /// Decodes into `w`.
     ///
     /// # Errors

@@ -1,0 +1,265 @@
+//! The first half of the authorization code grant: a person is sent to the server and comes back with a code.
+
+use super::{
+    config::{Config, ConfigError},
+    exchange::Exchange,
+};
+use crate::{
+    error::{ErrorCode, TooSmall},
+    secret::{Entropy, Secret, SecretText},
+    text::{
+        base64,
+        buf::Writer,
+        form::{Encoded, Form, FormError},
+        scope, uri,
+    },
+    wire::token_response,
+};
+use core::fmt;
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+/// Bytes of entropy for one flow: 32 for `state`, 32 for the PKCE verifier.
+pub const ENTROPY: usize = 64;
+/// Most bytes of a code.
+pub const MAX_CODE: usize = 4096;
+/// Most bytes of a callback's query.
+pub const MAX_QUERY: usize = 16 * 1024;
+
+/// What an authorization request has.
+pub(super) const PARAMETERS: [&str; 9] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "audience",
+    "resource",
+];
+
+/// A person is at the server, or about to go there. Keep it with the browser's session, and with no other.
+///
+/// `state` guards the callback; PKCE with S256 binds the code to this flow; never anything weaker.
+///
+/// <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.1>, <https://www.rfc-editor.org/rfc/rfc7636>
+#[derive(Debug)]
+pub struct Authorize<'c> {
+    pub(super) cfg: &'c Config<'c>,
+    endpoint: &'c str,
+    redirect_uri: &'c str,
+    /// `state`, then the verifier.
+    pub(super) seed: Entropy<ENTROPY>,
+}
+
+impl<'c> Authorize<'c> {
+    /// Begins. The seed is drawn for this flow and serves no other.
+    ///
+    /// # Errors
+    /// [`ConfigError::AuthorizationEndpoint`], if the configuration names none.
+    pub fn new(cfg: &'c Config<'c>, seed: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
+        match cfg.redirect {
+            Some((endpoint, redirect_uri)) => Ok(Self { cfg, endpoint, redirect_uri, seed }),
+            None => Err(ConfigError::AuthorizationEndpoint),
+        }
+    }
+
+    /// Writes the URL to open in the person's browser: the system's own, never one inside the application
+    /// ([RFC 8252 section 8.12](https://www.rfc-editor.org/rfc/rfc8252#section-8.12)).
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size.
+    pub fn url<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        let (mut state, mut verifier, mut challenge) = (Text::new([0; 43]), Text::new([0; 43]), Text::new([0; 43]));
+        let digest = Sha256::digest(text(&self.verifier(), &mut verifier));
+        let values = [
+            "code",
+            self.cfg.client_id,
+            self.redirect_uri,
+            self.cfg.scope,
+            text(&self.state(), &mut state),
+            text(&digest.into(), &mut challenge),
+            "S256",
+            self.cfg.audience,
+        ];
+        let resources = scope::words(self.cfg.resource).map(|resource| ("resource", resource));
+        let pairs = PARAMETERS.into_iter().zip(values).filter(|(_, value)| !value.is_empty());
+        let mut w = Writer::new(buf);
+        uri::with_query(&mut w, self.endpoint, pairs.chain(resources));
+        w.finish()
+    }
+
+    /// Checks the query of the callback (what follows `?` in the URI on which the browser came back).
+    ///
+    /// `state` must be ours, compared in constant time; `iss` must be the issuer, to the letter, and be there if the server is
+    /// known to send it; no parameter may come twice; and either a code or an error. Unknown parameters are passed over.
+    ///
+    /// # Errors
+    /// [`Rejected`]. A forged or damaged callback hands the flow back, so that the right one can still come.
+    pub fn callback<'q>(self, query: &'q str) -> Result<Exchange<'c, 'q>, Rejected<'c, 'q>> {
+        match self.check(query) {
+            Ok(Callback::Code(code)) => {
+                let verifier = Secret::new(self.verifier());
+                Ok(Exchange { cfg: self.cfg, redirect_uri: self.redirect_uri, verifier, code })
+            }
+            Ok(Callback::Denied(denied)) => Err(Rejected::Denied(denied)),
+            Err(why) => Err(Rejected::NotOurs { flow: self, why }),
+        }
+    }
+
+    fn check<'q>(&self, query: &'q str) -> Result<Callback<'q>, Why> {
+        if query.len() > MAX_QUERY {
+            return Err(Why::TooLong);
+        }
+        let form = Form::new(query, &[]).map_err(Why::Form)?;
+        if !form.get("state").is_some_and(|state| self.is_state(state)) {
+            return Err(Why::State);
+        }
+        match form.get("iss") {
+            Some(iss) if iss.is(self.cfg.issuer) => {}
+            None if !self.cfg.iss_expected => {}
+            _ => return Err(Why::Issuer),
+        }
+        match (form.get("code"), form.get("error")) {
+            (Some(code), None) if is_ascii(code, MAX_CODE, |b| matches!(b, 0x20..=0x7e)) => Ok(Callback::Code(code)),
+            (None, Some(error)) if is_nqschar(error) => Ok(Callback::Denied(Denied {
+                error,
+                description: form.get("error_description").filter(|d| is_nqschar(*d)),
+            })),
+            (Some(_), Some(_)) => Err(Why::CodeAndError),
+            (None, None) => Err(Why::NoCode),
+            _ => Err(Why::Grammar),
+        }
+    }
+
+    fn is_state(&self, given: Encoded<'_>) -> bool {
+        let (mut ours, mut theirs) = (Text::new([0; 43]), [0; 43]);
+        let mut w = Writer::new(&mut theirs);
+        given.decode(&mut w).is_ok()
+            && w.finish().is_ok_and(|theirs| SecretText::new(text(&self.state(), &mut ours)).ct_eq(theirs))
+    }
+
+    fn state(&self) -> [u8; 32] {
+        self.seed.part(0)
+    }
+
+    fn verifier(&self) -> [u8; 32] {
+        self.seed.part(32)
+    }
+}
+
+/// Room for 32 bytes in base64url, zeroed when dropped.
+pub(super) type Text = Zeroizing<[u8; 43]>;
+
+/// 32 bytes as text: `state`, verifier and challenge alike.
+pub(super) fn text<'s>(bytes: &[u8; 32], out: &'s mut Text) -> &'s str {
+    base64::encode(bytes, &mut **out).unwrap_or_default()
+}
+
+/// Whether a value is one to `max` bytes of a class within ASCII, when decoded.
+fn is_ascii(value: Encoded<'_>, max: usize, class: fn(u8) -> bool) -> bool {
+    let mut len = 0usize;
+    let good = value.bytes().all(|b| {
+        len = len.saturating_add(1);
+        b.is_ok_and(class)
+    });
+    good && (1..=max).contains(&len)
+}
+
+fn is_nqschar(value: Encoded<'_>) -> bool {
+    is_ascii(value, MAX_CODE, |b| matches!(b, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+}
+
+enum Callback<'q> {
+    Code(Encoded<'q>),
+    Denied(Denied<'q>),
+}
+
+/// Why no code came of a callback.
+#[derive(Debug)]
+pub enum Rejected<'c, 'q> {
+    /// It is forged, belongs to another flow, or was damaged. Nothing was spent: here is the flow again.
+    NotOurs {
+        /// The flow, as it was.
+        flow: Authorize<'c>,
+        /// What was wrong.
+        why: Why,
+    },
+    /// The server itself ended the flow.
+    Denied(Denied<'q>),
+}
+
+/// Which check a callback failed. Holds no content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The query exceeds [`MAX_QUERY`].
+    TooLong,
+    /// The query is malformed, or has a parameter twice.
+    Form(FormError),
+    /// `state` is missing or another's.
+    State,
+    /// `iss` names another server, or is missing though the server sends it.
+    Issuer,
+    /// Both a code and an error.
+    CodeAndError,
+    /// Neither a code nor an error.
+    NoCode,
+    /// The code or error has characters that it must not have, or is too long.
+    Grammar,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TooLong => "the callback is too long",
+            Self::Form(e) => return e.fmt(f),
+            Self::State => "the callback's state is missing or not that of this flow",
+            Self::Issuer => "the callback's iss is missing or names another server",
+            Self::CodeAndError => "the callback has both a code and an error",
+            Self::NoCode => "the callback has neither a code nor an error",
+            Self::Grammar => "the callback's code or error is malformed",
+        })
+    }
+}
+
+impl core::error::Error for Why {}
+
+/// The server's answer was an error. <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>
+#[derive(Clone, Copy, Debug)]
+pub struct Denied<'q> {
+    error: Encoded<'q>,
+    description: Option<Encoded<'q>>,
+}
+
+impl Denied<'_> {
+    /// The code, if it is one of those that this crate knows.
+    pub fn code(&self) -> Option<ErrorCode> {
+        token_response::known(|word| self.error.is(word))
+    }
+
+    /// Writes the code as it came. It is printable ASCII.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size.
+    pub fn error<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        decoded(self.error, buf)
+    }
+
+    /// Writes the text for a developer, empty if there is none. It is printable ASCII, but anything may stand in it:
+    /// escape it for where it is shown.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size.
+    pub fn description<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+        self.description.map_or(Ok(""), |description| decoded(description, buf))
+    }
+}
+
+fn decoded<'b>(value: Encoded<'_>, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+    let mut w = Writer::new(buf);
+    // It was decoded once before, to check its characters.
+    value.decode(&mut w).unwrap_or_default();
+    w.finish()
+}
