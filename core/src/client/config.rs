@@ -137,6 +137,22 @@ impl<'c> Config<'c> {
         Self { iss_expected: true, ..self }
     }
 
+    /// Whether all servers of one client have different issuers, so that a callback tells them apart.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc9207#section-4>
+    ///
+    /// # Errors
+    /// [`ConfigError::Issuer`].
+    pub fn distinct<'a>(mut all: impl Iterator<Item = &'a Self> + Clone) -> Result<(), ConfigError>
+    where
+        'c: 'a,
+    {
+        while let Some(one) = all.next() {
+            check(all.clone().all(|other| other.issuer != one.issuer), ConfigError::Issuer)?;
+        }
+        Ok(())
+    }
+
     /// Forgives the server what `leniency` names.
     #[must_use]
     pub const fn lenient(self, leniency: Leniency) -> Self {
@@ -152,7 +168,7 @@ const fn check(good: bool, otherwise: ConfigError) -> Result<(), ConfigError> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// Not https (nor http on loopback), or with query or fragment.
+    /// Not https (nor http on loopback), or with query or fragment; or two servers have the same.
     Issuer,
     /// Not https (nor http on loopback), or with a fragment.
     TokenEndpoint,
@@ -177,7 +193,7 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Issuer => "the issuer must be an https URL without query and fragment",
+            Self::Issuer => "the issuer must be an https URL without query and fragment, another one for each server",
             Self::TokenEndpoint => "the token endpoint must be an https URL without fragment",
             Self::AuthorizationEndpoint => {
                 "the flow needs an authorization endpoint: an https URL without fragment and without OAuth parameters"
