@@ -95,6 +95,10 @@ impl<const N: usize> Entropy<N> {
         Ok(seed)
     }
 
+    pub(crate) const fn bytes(&self) -> &[u8; N] {
+        &self.0
+    }
+
     /// `M` of the bytes, from `at` on: each byte has one purpose, named where it is taken.
     pub(crate) fn part<const M: usize>(&self, at: usize) -> [u8; M] {
         let mut part = [0; M];
