@@ -404,7 +404,10 @@ impl<'a> Reader<'a> {
         for c in scan::Unescaped(raw) {
             let end = len.saturating_add(c.len_utf8());
             let Some(room) = scratch.get_mut(len..end) else { return self.fail_at(Fault::Scratch, string.start) };
-            c.encode_utf8(room);
+            let mut utf8 = [0; 4];
+            for (to, from) in room.iter_mut().zip(c.encode_utf8(&mut utf8).bytes()) {
+                *to = from;
+            }
             len = end;
         }
         let (unescaped, rest) = scratch.split_at_mut_checked(len).unwrap_or_default();
