@@ -38,8 +38,9 @@ impl<'b> Writer<'b> {
     /// Appends text.
     pub fn push_str(&mut self, text: &str) {
         let end = self.len.saturating_add(text.len());
-        if let Some(room) = self.buf.get_mut(self.len..end) {
-            room.copy_from_slice(text.as_bytes());
+        // Not `copy_from_slice`, whose check of lengths would link a panic into firmware.
+        for (to, from) in self.buf.get_mut(self.len..end).unwrap_or_default().iter_mut().zip(text.as_bytes()) {
+            *to = *from;
         }
         self.len = end;
     }
