@@ -209,10 +209,11 @@ fn check_redirect_uri(m: &mut Machine<'_>, request: &mut Request, client: &Clien
         let mut registered = scope::words(client.redirect_uris);
         let (Some(only), None) = (registered.next(), registered.next()) else { return Err(Fault::NoRedirectUri) };
         request.redirect_uri = m.scratch.keep(only).map_err(|_| Fault::Scratch)?;
-        return Ok(());
+    } else if !scope::words(client.redirect_uris).any(|r| uri::redirect_uri_matches(r, requested)) {
+        return Err(Fault::UnknownRedirectUri);
     }
-    let registered = scope::words(client.redirect_uris).any(|r| uri::redirect_uri_matches(r, requested));
-    if registered && uri::is_redirect_uri(requested) { Ok(()) } else { Err(Fault::UnknownRedirectUri) }
+    // Also of what is registered: a store may have been filled by hand.
+    if uri::is_redirect_uri(m.text(request.redirect_uri)) { Ok(()) } else { Err(Fault::UnknownRedirectUri) }
 }
 
 fn check(m: &mut Machine<'_>, request: &mut Request, client: &Client<'_>) -> Result<(), Fault> {

@@ -37,7 +37,6 @@ impl Endpoint {
 /// # Errors
 /// [`TooSmall`].
 pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
-    let mut url = [0; 512];
     let mut w = Writer::new(buf);
     let mut json = Object::new(&mut w);
     json.string("issuer", server.issuer());
@@ -48,10 +47,10 @@ pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) 
         ("introspection_endpoint", Endpoint::Introspect),
     ];
     for (name, endpoint) in endpoints {
-        let mut w = Writer::new(&mut url);
-        w.push_str(server.issuer().trim_end_matches('/'));
-        w.push_str(endpoint.path());
-        json.string(name, w.finish()?);
+        json.string_with(name, |w| {
+            w.push_str(server.issuer().trim_end_matches('/'));
+            w.push_str(endpoint.path());
+        });
     }
     if !scopes.is_empty() {
         json.strings("scopes_supported", crate::text::scope::words(scopes));

@@ -90,7 +90,8 @@ fn open<'q>(
     if version != VERSION || !ct_eq(&mac(key, head, query).0, presented) {
         return Err(bad);
     }
-    if !ct_eq(&sha256(&[browser.as_bytes()]).0, owner) {
+    // Without a cookie there is no browser to belong to.
+    if browser.is_empty() || !ct_eq(&sha256(&[browser.as_bytes()]).0, owner) {
         return Err(Fault::OtherBrowser);
     }
     let expires_at = UnixTime(u64::from_be_bytes(*expires_at));

@@ -109,7 +109,7 @@ struct Redeemed<'s> {
 
 fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Redeemed<'_>) -> Result<Decision, Fault> {
     let Redeemed { locator, code_key, code, code_at, grant_at, mut kept } = redeemed;
-    let account_live = super::look_at_account(&mut kept, found);
+    let account_live = super::look_at_account(m, &mut kept, found);
     let policy = m.server.policy;
     let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
     let ends = kept.issued_at.plus(policy.grant_lifetime);

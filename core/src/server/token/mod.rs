@@ -164,13 +164,14 @@ fn presented(m: &Machine<'_>, span: Span, absent: Fault, unknown: Fault) -> Resu
 }
 
 /// Whether the grant's account is usable. The first look takes it as it was when it last decided, and the commit holds
-/// that version; after a conflict the account itself was loaded (fourth slot), and its version is the one to hold.
-fn look_at_account(kept: &mut Kept, found: &Found<'_>) -> bool {
-    match (kept.account, &found[3]) {
-        (Some(_), Some((Record::Account(account), version))) => {
+/// that version; after a conflict the account itself was asked for (fourth slot), and its version is the one to hold.
+fn look_at_account(m: &Machine<'_>, kept: &mut Kept, found: &Found<'_>) -> bool {
+    match &found[3] {
+        Some((Record::Account(account), version)) => {
             kept.account = Some(*version);
             account.live
         }
-        _ => true,
+        Some(_) => false,
+        None => m.account.is_none(), // asked for and not there: it is gone
     }
 }

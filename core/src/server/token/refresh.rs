@@ -62,7 +62,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     let grant_key = token.locator.grant();
     check_token(m, &token, &grant, &grant_key)?;
     let mut kept = Kept::keep(grant_key, &grant, &mut m.scratch)?;
-    let account_live = super::look_at_account(&mut kept, found);
+    let account_live = super::look_at_account(m, &mut kept, found);
     let policy = m.server.policy;
     let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
     let terms = policy.decide(
