@@ -63,7 +63,7 @@ mod pending;
 mod post;
 mod refresh;
 
-pub use crate::wire::token_response::{ErrorResponse, Fault, Leniency, Member};
+pub use crate::wire::token_response::{ErrorResponse, Fault, Forms, Leniency, Member};
 pub use authorize::{Authorize, Denied, Rejected, Why};
 pub use client_credentials::ClientCredentials;
 pub use config::{ClientAuth, Config, ConfigError};

@@ -174,9 +174,17 @@ impl Basic<'_, '_> {
     }
 
     fn flush(&mut self) {
-        let held = self.held.get(..self.count).unwrap_or_default();
+        // Whole groups only, whose padding comes after: a fixed size makes small code.
         let mut four = [0; 4];
-        self.w.push_str(base64::encode_standard(held, &mut four).unwrap_or_default());
+        let group = base64::encode_standard(&self.held, &mut four).unwrap_or_default();
+        let (kept, padding) = match self.count {
+            0 => (0, ""),
+            1 => (2, "=="),
+            2 => (3, "="),
+            _ => (4, ""),
+        };
+        self.w.push_str(group.get(..kept).unwrap_or_default());
+        self.w.push_str(padding);
         self.count = 0;
         self.held.zeroize();
     }

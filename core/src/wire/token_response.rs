@@ -31,7 +31,7 @@ pub struct Leniency {
     /// from failure: a body that has an `error` is one, whatever else it has.
     pub error_as_200: bool,
     /// The body may be a form, if its `Content-Type` says so. Gives up the JSON syntax checks; a form's names are unique, too.
-    pub form_encoded: bool,
+    pub form_encoded: Option<Forms>,
     /// A missing `token_type` means Bearer. Gives up the warning that a token may need a proof of possession.
     pub no_token_type: bool,
     /// `null` and `""` count as absent. Gives up the difference between a slip and a statement of the server.
@@ -48,13 +48,38 @@ impl Leniency {
     pub const NONE: Self = Self {
         expires_in_string: false,
         error_as_200: false,
-        form_encoded: false,
+        form_encoded: None,
         no_token_type: false,
         empty_as_absent: false,
         any_content_type: false,
         any_token_characters: false,
     };
 }
+
+/// The reader of bodies that are forms. It is a value and no flag, so that it is linked only into programs that name it.
+#[derive(Clone, Copy)]
+pub struct Forms(ReadForm);
+
+type ReadForm = for<'b> fn(&mut Members<'b>, &'b [u8], &'b mut [u8]) -> Result<(), Fault>;
+
+impl Forms {
+    /// Forms are read.
+    pub const READ: Self = Self(|members, body, scratch| members.read_form(body, scratch));
+}
+
+impl fmt::Debug for Forms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Forms::READ")
+    }
+}
+
+impl PartialEq for Forms {
+    fn eq(&self, _: &Self) -> bool {
+        true // there is but one
+    }
+}
+
+impl Eq for Forms {}
 
 /// A member of a token response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,11 +231,10 @@ pub fn read<'b>(
 ) -> Result<Answer<'b>, Fault> {
     let content_type = content_type.unwrap_or_default();
     let mut members = Members { text: [None; NAMES.len()], seconds: None, success, leniency };
-    if is_media_type(content_type, "application/json") {
-        members.read_json(body, scratch)?;
-    } else if leniency.form_encoded && is_media_type(content_type, "application/x-www-form-urlencoded") {
-        members.read_form(body, scratch)?;
-    } else if leniency.any_content_type {
+    let form = leniency.form_encoded.filter(|_| is_media_type(content_type, "application/x-www-form-urlencoded"));
+    if let Some(Forms(read)) = form {
+        read(&mut members, body, scratch)?;
+    } else if leniency.any_content_type || is_media_type(content_type, "application/json") {
         members.read_json(body, scratch)?;
     } else {
         return Err(Fault::ContentType);
@@ -242,7 +266,7 @@ impl<'b> Members<'b> {
         wanted.then_some(place)
     }
 
-    fn read_json(&mut self, body: &'b [u8], scratch: &'b mut [u8]) -> Result<(), Fault> {
+    fn read_json(&mut self, body: &'b [u8], scratch: &'b mut [u8]) -> Result<(), JsonError> {
         let mut r = Reader::new(body, Limits::DEFAULT, scratch);
         r.object()?;
         while let Some(name) = r.name()? {
@@ -260,7 +284,7 @@ impl<'b> Members<'b> {
             let text = r.string()?;
             self.set(place, text);
         }
-        Ok(r.end()?)
+        r.end()
     }
 
     fn read_form(&mut self, body: &'b [u8], mut scratch: &'b mut [u8]) -> Result<(), Fault> {

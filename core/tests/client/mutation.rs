@@ -3,7 +3,7 @@
 use crate::{CODE, ISSUER, STATE, basic, flow, genuine, json, values};
 use proptest::prelude::*;
 use serde_json::Value;
-use valetkey::client::{ClientCredentials, Leniency, Outcome, Rejected, Response};
+use valetkey::client::{ClientCredentials, Forms, Leniency, Outcome, Rejected, Response};
 
 /// Every byte outside the code, and every character: the callback is refused, and the flow lives on. Within the code
 /// nothing can be known, but what is sent is what came.
@@ -56,7 +56,7 @@ fn every_leniency() -> Leniency {
     Leniency {
         expires_in_string: true,
         error_as_200: true,
-        form_encoded: true,
+        form_encoded: Some(Forms::READ),
         no_token_type: true,
         empty_as_absent: true,
         any_content_type: true,

@@ -3,8 +3,8 @@
 use crate::{basic, exchange, json};
 use serde_json::Value;
 use valetkey::client::{
-    ClientCredentials, Config, Duties, Error, ErrorResponse, Fault, Leniency, Member, Outcome, Refresh, Response,
-    Tokens,
+    ClientCredentials, Config, Duties, Error, ErrorResponse, Fault, Forms, Leniency, Member, Outcome, Refresh,
+    Response, Tokens,
 };
 use valetkey::error::{ErrorCode, TooSmall};
 use valetkey::secret::SecretText;
@@ -303,7 +303,7 @@ fn each_leniency_forgives_its_own_and_no_more() {
             r#"{"access_token":"1|{a}","token_type":"bearer","expires_in":60}"#,
         ),
         (
-            Leniency { form_encoded: true, ..Leniency::NONE },
+            Leniency { form_encoded: Some(Forms::READ), ..Leniency::NONE },
             "application/x-www-form-urlencoded",
             "access_token=a&token_type=bearer&expires_in=60",
         ),
@@ -331,7 +331,7 @@ fn a_pending_flow_may_come_as_200_if_told() {
 
 #[test]
 fn a_lenient_form_is_still_checked() {
-    let cfg = lenient(Leniency { form_encoded: true, ..Leniency::NONE });
+    let cfg = lenient(Leniency { form_encoded: Some(Forms::READ), ..Leniency::NONE });
     let form = |body: &str| {
         let content_type = Some("application/x-www-form-urlencoded; charset=utf-8");
         ask(&cfg, Response { content_type, ..json(200, Box::leak(body.to_owned().into_boxed_str())) })
