@@ -147,7 +147,7 @@ pub fn with_query<'p>(w: &mut Writer<'_>, uri: &str, pairs: impl IntoIterator<It
     }
 }
 
-/// Appends the metadata URL of an issuer: the well-known path goes between host and path.
+/// Appends the metadata URL of an issuer: the well-known path goes between host and path, which loses a slash at its end.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8414#section-3.1>
 ///
@@ -164,7 +164,7 @@ pub fn metadata_url(w: &mut Writer<'_>, issuer: &str) {
     w.push_str("://");
     w.push_str(uri.authority.unwrap_or_default());
     w.push_str("/.well-known/oauth-authorization-server");
-    w.push_str(if uri.rest == "/" { "" } else { uri.rest });
+    w.push_str(uri.rest.strip_suffix('/').unwrap_or(uri.rest));
 }
 
 #[cfg(test)]
@@ -224,6 +224,14 @@ mod tests {
         for bad in v["invalid_issuers"].as_array().unwrap() {
             assert!(!is_issuer(bad.as_str().unwrap()), "{bad}");
         }
+    }
+
+    #[test]
+    fn rfc8414_3_1_01_a_slash_at_the_end_of_the_path_is_removed() {
+        let mut buf = [0; 128];
+        let mut w = Writer::new(&mut buf);
+        metadata_url(&mut w, "https://example.com/issuer1/");
+        assert_eq!(w.finish(), Ok("https://example.com/.well-known/oauth-authorization-server/issuer1"));
     }
 
     #[test]
