@@ -1,0 +1,141 @@
+//! The driver: a loop that answers what the core asks for. It decides nothing.
+//!
+//! This is all that stands between the core and a store; another store, runtime or verifier takes a loop like it.
+
+use crate::store::{Store, StoreError};
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, timeout_at};
+use valetkey::secret::SecretText;
+use valetkey::server::change::{Committed, Event, Key, found};
+use valetkey::server::record::OwnedRecord;
+use valetkey::server::{NeedClient, NeedCommit, NeedOwner, Reply, Step};
+
+/// How long a store may take for one answer, resending included.
+pub const DEADLINE: Duration = Duration::from_secs(2);
+
+/// The first pause before a change is sent again; each one after it is twice as long.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// What a loop over steps ends with.
+#[must_use]
+#[derive(Debug)]
+pub enum End<'r> {
+    /// The reply.
+    Reply(Reply<'r>),
+    /// A person's login and consent, which takes pages.
+    Owner(NeedOwner<'r>),
+}
+
+/// Checks a secret that a person chose against its Argon2id hash, off the threads that serve.
+pub struct Verifier(Box<Verify>);
+
+type Verify = dyn Fn(SecretText<'_>, &str) -> Pin<Box<dyn Future<Output = Option<bool>> + Send>> + Send + Sync;
+
+impl Verifier {
+    /// `verify` is given the secret as presented and the hash in PHC form, and tells whether they fit; `None` if it is busy or
+    /// broken, so that the client is told to come again.
+    pub fn new<F>(verify: impl Fn(SecretText<'_>, &str) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = Option<bool>> + Send + 'static,
+    {
+        Self(Box::new(move |secret, hash| Box::pin(verify(secret, hash))))
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Verifier(..)")
+    }
+}
+
+/// Answers needs until there is a reply, or a person has to be asked. Without a verifier no client whose secret a person
+/// chose can authenticate.
+pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option<&Verifier>) -> End<'r> {
+    loop {
+        step = match step {
+            Step::Client(need) => client(need, store).await,
+            Step::Load(need) => match in_time(store.load(need.keys())).await {
+                Some(loaded) => need.resume(found(&loaded)),
+                None => need.fail(),
+            },
+            Step::Verify(need) => {
+                let fits = match verifier {
+                    Some(Verifier(verify)) => verify(need.secret(), need.hash()).await,
+                    None => None,
+                };
+                match fits {
+                    Some(fits) => need.resume(fits),
+                    None => need.fail(),
+                }
+            }
+            Step::Commit(need) => match commit(&need, store).await {
+                Some(outcome) => need.resume(outcome),
+                None => need.fail(),
+            },
+            Step::Owner(need) => return End::Owner(need),
+            Step::Reply(reply) => {
+                if let Some(event) = reply.event() {
+                    tracing::warn!(target: "valetkey::audit", client_id = ?event.client_id, what = ?event.what);
+                }
+                return End::Reply(reply);
+            }
+        }
+    }
+}
+
+/// Clients are kept in the same store, so the commit holds the version that was found here.
+async fn client<'r, S: Store>(need: NeedClient<'r>, store: &S) -> Step<'r> {
+    let Some(loaded) = in_time(store.load(&[Some(Key::client(need.id())), None, None, None])).await else {
+        return need.fail();
+    };
+    match &loaded[0] {
+        None => need.resume(None),
+        Some((OwnedRecord::Client(client), version)) => need.resume(Some((&client.as_view(), Some(*version)))),
+        Some(_) => need.fail(),
+    }
+}
+
+/// After an error the outcome is unknown: the same change is sent again, which is harmless, until the deadline.
+async fn commit<S: Store>(need: &NeedCommit<'_>, store: &S) -> Option<Committed> {
+    let change = need.change();
+    let (deadline, mut pause) = (Instant::now() + DEADLINE, PAUSE);
+    loop {
+        match timeout_at(deadline, store.commit(&change)).await {
+            Ok(Ok(outcome)) => {
+                if let (Committed::Applied, Some(event)) = (outcome, change.event) {
+                    committed(&event);
+                }
+                return Some(outcome);
+            }
+            Ok(Err(error)) => complain(&error),
+            Err(_) => tracing::error!("the store did not answer in time; whether it took a change is unknown"),
+        }
+        if Instant::now() + pause >= deadline {
+            return None;
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match timeout_at(Instant::now() + DEADLINE, answer).await {
+        Ok(Ok(answer)) => return Some(answer),
+        Ok(Err(error)) => complain(&error),
+        Err(_) => tracing::error!("the store did not answer in time"),
+    }
+    None
+}
+
+fn committed(event: &Event<'_>) {
+    let grant = event.grant.map(tracing::field::display);
+    tracing::info!(target: "valetkey::audit", client_id = ?event.client_id, subject = ?event.subject, grant, what = ?event.what);
+}
+
+fn complain(error: &StoreError) {
+    tracing::error!(error = error as &(dyn Error + 'static), "the store cannot answer");
+}

@@ -1,0 +1,177 @@
+//! The authorization server: the core's endpoints over a store, as methods and as an axum [`Router`](axum::Router).
+//!
+//! ```no_run
+//! # use valetkey::secret::Secret;
+//! # use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, router};
+//! # use valetkey_tokio::store::Store;
+//! # async fn run(store: impl Store) -> Result<(), Box<dyn std::error::Error>> {
+//! let key = ServerKey::new(1, Secret::new([7; 32])); // in earnest: 32 bytes from the operating system, kept
+//! let server = AuthorizationServer::new("http://127.0.0.1:8080", Policy::OAUTH21, vec![key], store)?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! axum::serve(listener, router(server.into())).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What was committed is told to `tracing` at level info, what was refused at level warn, both with target
+//! `valetkey::audit`: ids and reasons, never a secret. Limits on connections and on how slowly a request may come are the
+//! program's to set.
+
+mod authorize;
+mod drive;
+mod router;
+
+pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
+pub use drive::{DEADLINE, End, Verifier, drive};
+pub use router::router;
+pub use valetkey::server::fault::Fault;
+pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
+
+use crate::http::{header, now};
+use crate::store::Store;
+use axum::body::Body;
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use std::fmt;
+use valetkey::error::TooSmall;
+use valetkey::secret::Entropy;
+use valetkey::server::{
+    ENTROPY, IntrospectRequest, Reply, RevokeRequest, SCRATCH, Server, Step, TokenRequest, introspect, revoke, token,
+    write_metadata,
+};
+use valetkey::time::UnixTime;
+
+/// An authorization server over a store: issuer, policy, keys.
+pub struct AuthorizationServer<S> {
+    issuer: String,
+    policy: Policy,
+    keys: Vec<ServerKey>,
+    scopes: String,
+    verifier: Option<Verifier>,
+    store: S,
+}
+
+impl<S> fmt::Debug for AuthorizationServer<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer).finish_non_exhaustive()
+    }
+}
+
+impl<S> AuthorizationServer<S> {
+    /// The endpoints lie under `issuer`. The first of `keys` is current; the others still recognise what they made.
+    ///
+    /// # Errors
+    /// [`BadServer`].
+    pub fn new(issuer: impl Into<String>, policy: Policy, keys: Vec<ServerKey>, store: S) -> Result<Self, BadServer> {
+        let issuer = issuer.into();
+        Server::new(&issuer, policy, &keys)?;
+        Ok(Self { issuer, policy, keys, scopes: String::new(), verifier: None, store })
+    }
+
+    /// The scopes that the metadata names, space-separated; none without it.
+    #[must_use]
+    pub fn with_scopes(self, scopes: impl Into<String>) -> Self {
+        Self { scopes: scopes.into(), ..self }
+    }
+
+    /// How secrets of clients are checked that a person chose
+    /// ([`ClientAuth::Chosen`](valetkey::server::record::ClientAuth::Chosen)).
+    #[must_use]
+    pub fn with_verifier(self, verifier: Verifier) -> Self {
+        Self { verifier: Some(verifier), ..self }
+    }
+
+    /// The issuer identifier.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The store.
+    pub const fn store(&self) -> &S {
+        &self.store
+    }
+
+    pub(crate) fn view(&self) -> Server<'_> {
+        Server::new(&self.issuer, self.policy, &self.keys).expect("it was checked in `new`")
+    }
+
+    /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
+    pub fn metadata(&self) -> Response {
+        let mut buf = vec![0; 4096 + 8 * self.issuer.len() + 4 * self.scopes.len()];
+        match write_metadata(&self.view(), &self.scopes, &mut buf) {
+            Ok(json) => ([(CONTENT_TYPE, "application/json")], json.to_owned()).into_response(),
+            Err(error) => broken(&error),
+        }
+    }
+}
+
+impl<S: Store> AuthorizationServer<S> {
+    /// A request to the token endpoint by POST. Hand on no more than
+    /// [`MAX_REQUEST`](valetkey::server::MAX_REQUEST) and one bytes of a longer body: it is refused all the same.
+    pub async fn token(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
+        let request = TokenRequest { authorization, content_type, body };
+        self.run(|server, now, seed, scratch| token(server, &request, now, seed, scratch)).await
+    }
+
+    /// A request to the revocation endpoint by POST, with its body as for [`Self::token`].
+    pub async fn revoke(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
+        let request = RevokeRequest { authorization, content_type, body };
+        self.run(|server, now, seed, scratch| revoke(server, &request, now, seed, scratch)).await
+    }
+
+    /// A request to the introspection endpoint by POST, with its body as for [`Self::token`].
+    pub async fn introspect(&self, headers: &HeaderMap, body: &[u8]) -> Response {
+        let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
+        let request = IntrospectRequest { authorization, content_type, body };
+        self.run(|server, now, _, scratch| introspect(server, &request, now, scratch)).await
+    }
+
+    async fn run(
+        &self,
+        begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<ENTROPY>, &'r mut [u8]) -> Step<'r>,
+    ) -> Response {
+        let (now, seed) = match edge() {
+            Ok(edge) => edge,
+            Err(error) => return broken(&error),
+        };
+        let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
+            End::Reply(reply) => respond(&reply),
+            End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
+        }
+    }
+}
+
+/// The time, and bytes that are drawn for one request and never used again.
+fn edge() -> Result<(UnixTime, Entropy<ENTROPY>), String> {
+    let mut seed = [0; ENTROPY];
+    getrandom::fill(&mut seed).map_err(|error| format!("the operating system gives no random bytes: {error}"))?;
+    let now = now().ok_or("the system's clock stands before 1970; set it")?;
+    Ok((now, Entropy::new(seed)))
+}
+
+fn respond(reply: &Reply<'_>) -> Response {
+    let mut buf = vec![0; 2048];
+    match reply.write(&mut buf) {
+        Ok(response) => return to_http(&response),
+        Err(TooSmall { needed }) => buf.resize(needed, 0),
+    }
+    reply.write(&mut buf).map_or_else(|error| broken(&error), |response| to_http(&response))
+}
+
+fn to_http(response: &valetkey::server::Response<'_>) -> Response {
+    let mut http = axum::http::Response::builder().status(response.status());
+    for (name, value) in response.headers() {
+        http = http.header(name, value);
+    }
+    http.body(Body::from(response.body().to_owned())).unwrap_or_else(|error| broken(&error))
+}
+
+/// What is wrong with this machine or program is told to its operator only.
+fn broken(why: &dyn fmt::Display) -> Response {
+    tracing::error!(%why, "a request could not be served");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
