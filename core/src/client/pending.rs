@@ -54,7 +54,6 @@ fn digest(cfg: &Config<'_>, seed: &[u8; ENTROPY]) -> [u8; 32] {
     let fields =
         [cfg.issuer, cfg.token_endpoint, endpoint, cfg.client_id, redirect_uri, cfg.scope, cfg.resource, cfg.audience];
     let mut hash = Sha256::new();
-    hash.update([VERSION]);
     hash.update(seed);
     for field in fields {
         hash.update(u64::try_from(field.len()).unwrap_or(u64::MAX).to_be_bytes());

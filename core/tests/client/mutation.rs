@@ -52,7 +52,7 @@ fn no_callback_with_a_part_cut_out_spends_the_flow() {
 
 const BODY: &str = r#"{"access_token":"2Yotn\/FZFE","token_type":"Bearer","expires_in":3600,"refresh_token":"tG\u007av","scope":"read","x":[{"y":null}]}"#;
 
-fn every_leniency() -> Leniency {
+pub(crate) fn every_leniency() -> Leniency {
     Leniency {
         expires_in_string: true,
         error_as_200: true,

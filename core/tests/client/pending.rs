@@ -64,6 +64,9 @@ fn a_flow_is_bound_to_its_configuration() {
     for other in others {
         assert_eq!(Authorize::import(&other, &bytes).unwrap_err(), ImportError::Damaged, "{other:?}");
     }
+    // One text cut in two in another way is another configuration.
+    let (one, two) = (cfg.with_scope("aurn:x").unwrap(), cfg.with_scope("a").unwrap().with_resource("urn:x").unwrap());
+    assert_eq!(Authorize::import(&two, &exported(&one)).unwrap_err(), ImportError::Damaged);
     // What may change while a person is at the server: the secret.
     let rotated = Config::new(i, t, c, ClientAuth::Basic(SecretText::new("new")))
         .and_then(|cfg| cfg.with_redirect(redirect.0, redirect.1))

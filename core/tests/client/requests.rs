@@ -98,7 +98,7 @@ fn what_is_not_configured_is_not_sent() {
     let url = url(&flow(&cfg));
     assert!(url.starts_with("https://as.example/authorize?response_type=code&client_id=c&"));
     for name in ["scope", "audience", "resource"] {
-        assert!(values(query(&url), name).is_empty());
+        assert!(!url.contains(&format!("{name}=")));
         assert!(posts(&cfg).iter().all(|(_, body)| name == "scope" || values(body, name).is_empty()));
     }
 }

@@ -3,8 +3,8 @@
 use crate::{basic, exchange, json};
 use serde_json::Value;
 use valetkey::client::{
-    ClientCredentials, Config, Duties, Error, ErrorResponse, Fault, Forms, Leniency, Member, Outcome, Refresh,
-    Response, Tokens,
+    ClientAuth, ClientCredentials, Config, Duties, Error, ErrorResponse, Fault, Forms, Leniency, Member, Outcome,
+    Refresh, Response, Tokens,
 };
 use valetkey::error::{ErrorCode, TooSmall};
 use valetkey::secret::SecretText;
@@ -131,6 +131,10 @@ fn another_scope_is_told_and_is_no_error() {
         let tokens = tokens(&cfg, &body);
         assert_eq!((tokens.scope, tokens.wider), (scope, wider));
     }
+    // Where no scope was asked for, none can be wider.
+    let open = Config::new(crate::ISSUER, crate::TOKEN, "c", ClientAuth::Basic(SecretText::new("s"))).unwrap();
+    let body = granted("read");
+    assert!(!tokens(&open, &body).wider);
     for bad in ["", "a  b", "a\"b", " a", "é"] {
         assert_eq!(fault(&cfg, &granted(bad)), Fault::Malformed(Member::Scope), "{bad}");
     }
@@ -318,6 +322,15 @@ fn each_leniency_forgives_its_own_and_no_more() {
                 other => panic!("{leniency:?} {body}: {other:?}"),
             }
         }
+    }
+}
+
+#[test]
+fn a_token_that_a_header_cannot_hold_is_never_taken() {
+    let cfg = lenient(crate::mutation::every_leniency());
+    for bad in ["a b", "a\u{7f}", "é", "a\r\nb"] {
+        let body = with(&serde_json::json!({ "access_token": bad }));
+        assert_eq!(fault(&cfg, &body), Fault::Malformed(Member::AccessToken), "{bad}");
     }
 }
 
