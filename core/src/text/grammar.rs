@@ -18,7 +18,7 @@ pub fn is_nqschar(text: &str) -> bool {
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
 pub fn is_b64token(text: &str) -> bool {
-    let body = text.trim_end_matches('=');
+    let body = text.trim_end_matches(['=']);
     let class = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
     !body.is_empty() && body.bytes().all(class)
 }

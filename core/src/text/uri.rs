@@ -1,4 +1,6 @@
 //! URIs as OAuth compares and extends them: as strings, without normalisation.
+//!
+//! Single characters are searched for as lists of one: the search for a bare one links a panic path into firmware.
 
 use super::{buf::Writer, form};
 
@@ -31,13 +33,13 @@ impl<'a> Uri<'a> {
         if !text.bytes().all(allowed) {
             return None;
         }
-        let (scheme, after) = text.split_once(':')?;
+        let (scheme, after) = text.split_once([':'])?;
         let mut letters = scheme.bytes();
         let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
         if !letters.next()?.is_ascii_alphabetic() || !letters.all(scheme_char) {
             return None;
         }
-        let (hier, fragment) = match after.split_once('#') {
+        let (hier, fragment) = match after.split_once(['#']) {
             Some((hier, fragment)) => (hier, Some(fragment)),
             None => (after, None),
         };
@@ -54,10 +56,10 @@ impl<'a> Uri<'a> {
     /// The host of the authority, without user information and port; brackets of an IPv6 literal kept.
     pub fn host(&self) -> Option<&'a str> {
         let authority = self.authority?;
-        let hostport = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let end = match hostport.find(']') {
+        let hostport = authority.rsplit_once(['@']).map_or(authority, |(_, host)| host);
+        let end = match hostport.find([']']) {
             Some(bracket) => bracket.saturating_add(1),
-            None => hostport.find(':').unwrap_or(hostport.len()),
+            None => hostport.find([':']).unwrap_or(hostport.len()),
         };
         hostport.get(..end)
     }
@@ -65,7 +67,7 @@ impl<'a> Uri<'a> {
     /// `https` with a host, or `http` to a loopback host.
     fn is_web(&self) -> bool {
         let host = self.host().unwrap_or_default();
-        let no_user = !self.authority.unwrap_or_default().contains('@');
+        let no_user = !self.authority.unwrap_or_default().contains(['@']);
         !host.is_empty() && no_user && (self.scheme == "https" || self.scheme == "http" && is_loopback(host))
     }
 }
@@ -86,7 +88,7 @@ pub fn is_endpoint(text: &str) -> bool {
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8414#section-2>
 pub fn is_issuer(text: &str) -> bool {
-    is_endpoint(text) && !text.contains('?')
+    is_endpoint(text) && !text.contains(['?'])
 }
 
 /// Whether `text` may be a `resource`: an absolute URI without fragment.
@@ -108,7 +110,7 @@ pub fn is_resource(text: &str) -> bool {
 /// ```
 pub fn is_redirect_uri(text: &str) -> bool {
     let Some(uri) = Uri::parse(text) else { return false };
-    let private_use = uri.scheme.contains('.') && !uri.rest.is_empty();
+    let private_use = uri.scheme.contains(['.']) && !uri.rest.is_empty();
     uri.fragment.is_none() && (uri.is_web() || private_use)
 }
 
@@ -140,7 +142,7 @@ fn after_port(text: &str) -> Option<&str> {
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-3.1.2>
 pub fn with_query<'p>(w: &mut Writer<'_>, uri: &str, pairs: impl IntoIterator<Item = (&'p str, &'p str)>) {
     w.push_str(uri);
-    w.push(if uri.contains('?') { '&' } else { '?' });
+    w.push(if uri.contains(['?']) { '&' } else { '?' });
     let mut first = true;
     for (name, value) in pairs {
         form::pair(w, &mut first, name, value);
