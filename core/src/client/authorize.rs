@@ -92,8 +92,8 @@ impl<'c> Authorize<'c> {
 
     /// Checks the query of the callback (what follows `?` in the URI on which the browser came back).
     ///
-    /// `state` must be ours, compared in constant time; `iss` must be the issuer, to the letter, and be there if the server is
-    /// known to send it; no parameter may come twice; and either a code or an error. Unknown parameters are passed over.
+    /// `state` must be ours, compared in constant time; `iss` must be the issuer, to the letter, and be there if the
+    /// server is known to send it; no parameter may come twice; and either a code or an error. Unknown parameters are passed over.
     ///
     /// # Errors
     /// [`Rejected`]. A forged or damaged callback hands the flow back, so that the right one can still come.

@@ -12,7 +12,8 @@ use crate::error::TooSmall;
 /// ```
 /// use valetkey::{client::{ClientAuth, ClientCredentials, Config, Outcome, Response}, secret::SecretText};
 /// let auth = ClientAuth::Basic(SecretText::new("device-secret"));
-/// let cfg = Config::new("https://as.example", "https://as.example/token", "demo-device", auth)?.with_scope("telemetry:write")?;
+/// let cfg = Config::new("https://as.example", "https://as.example/token", "demo-device", auth)?
+///     .with_scope("telemetry:write")?;
 /// let flow = ClientCredentials::new(&cfg)?;
 ///
 /// let mut buf = [0; 256];

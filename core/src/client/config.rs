@@ -52,8 +52,8 @@ pub struct Config<'c> {
 impl<'c> Config<'c> {
     /// The server's issuer identifier and token endpoint, and who the client is.
     ///
-    /// A client of several servers has one `Config` for each, with different issuers, and keeps a flow with the one that it was
-    /// begun with ([RFC 9207 section 4](https://www.rfc-editor.org/rfc/rfc9207#section-4)).
+    /// A client of several servers has one `Config` for each, with [different issuers](Self::distinct), and keeps a flow
+    /// with the one that it was begun with ([RFC 9207 section 4](https://www.rfc-editor.org/rfc/rfc9207#section-4)).
     ///
     /// # Errors
     /// [`ConfigError`]: `Issuer`, `TokenEndpoint`, `ClientId` or `ClientSecret`.
@@ -172,7 +172,8 @@ pub enum ConfigError {
     Issuer,
     /// Not https (nor http on loopback), or with a fragment.
     TokenEndpoint,
-    /// As [`TokenEndpoint`](Self::TokenEndpoint), or its query holds a parameter of ours; or there is none and the flow needs it.
+    /// As [`TokenEndpoint`](Self::TokenEndpoint), or its query holds a parameter of ours; or there is none and the flow
+    /// needs it.
     AuthorizationEndpoint,
     /// Not https, loopback, or a private-use scheme with a period.
     RedirectUri,

@@ -10,6 +10,16 @@ use crate::{error::TooSmall, secret::Secret, text::form::Encoded};
 
 /// A code that came back in a callback which passed every check. Send its request once.
 ///
+/// Reading the response ends it, so nothing can be asked for with a code that is spent:
+///
+/// ```compile_fail,E0382
+/// use valetkey::client::{Exchange, Response};
+/// fn twice<'a>(exchange: Exchange<'_, '_>, response: Response<'a>, scratch: &'a mut [u8], buf: &'a mut [u8]) {
+///     let _ = exchange.response(response, scratch);
+///     let _ = exchange.request(buf);
+/// }
+/// ```
+///
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3>
 #[derive(Debug)]
 pub struct Exchange<'c, 'q> {

@@ -22,7 +22,8 @@
 //! use valetkey::client::{Authorize, ClientAuth, Config, Outcome, Rejected, Response, Why, authorize};
 //! use valetkey::secret::{Entropy, SecretText};
 //!
-//! let cfg = Config::new("https://as.example", "https://as.example/token", "demo-web", ClientAuth::Basic(SecretText::new("web-secret")))?
+//! let auth = ClientAuth::Basic(SecretText::new("web-secret"));
+//! let cfg = Config::new("https://as.example", "https://as.example/token", "demo-web", auth)?
 //!     .with_redirect("https://as.example/authorize", "https://client.example/cb")?
 //!     .with_scope("read write")?
 //!     .expecting_iss();

@@ -61,7 +61,8 @@ pub struct Tokens<'b> {
     pub refresh_token: Option<SecretText<'b>>,
     /// The scope that was granted: as asked for, if the server did not say otherwise.
     pub scope: &'b str,
-    /// Whether the scope has words that were not asked for. No error, but a sign that the server or its settings have changed.
+    /// Whether the scope has words that were not asked for. No error, but a sign that the server or its settings have
+    /// changed.
     pub wider: bool,
 }
 

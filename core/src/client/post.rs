@@ -60,8 +60,8 @@ impl Duties {
 pub enum Retry {
     /// It does no harm.
     Safe,
-    /// It may end the grant: a refresh token that rotates counts as stolen when it comes twice, unless the server is known to
-    /// have a grace window.
+    /// It may end the grant: a refresh token that rotates counts as stolen when it comes twice, unless the server is
+    /// known to have a grace window.
     OnlyUnderGrace,
     /// A code is sent once ([RFC 6749 section 4.1.2](https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2)).
     Never,

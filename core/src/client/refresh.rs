@@ -19,7 +19,8 @@ use crate::{
 ///     .with_resource("https://api.example/")?;
 /// let flow = Refresh::new(&cfg, SecretText::new("tGzv3JOkF0XG5Qx2TlKWIA"), "read")?;
 /// let mut buf = [0; 256];
-/// let body = "grant_type=refresh_token&client_id=demo-spa&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA&scope=read&resource=https%3A%2F%2Fapi.example%2F";
+/// let body = "grant_type=refresh_token&client_id=demo-spa&refresh_token=tGzv3JOkF0XG5Qx2TlKWIA\
+///     &scope=read&resource=https%3A%2F%2Fapi.example%2F";
 /// assert_eq!(flow.request(&mut buf)?.body, body);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -33,7 +34,8 @@ pub struct Refresh<'c> {
 }
 
 impl<'c> Refresh<'c> {
-    /// `scope` is what the grant has (that of the last [`Tokens`](super::Tokens)) or a part of it; empty for all of it, unsaid.
+    /// `scope` is what the grant has (that of the last [`Tokens`](super::Tokens)) or a part of it; empty for all of it,
+    /// unsaid.
     ///
     /// # Errors
     /// [`ConfigError::RefreshToken`], [`ConfigError::Scope`].

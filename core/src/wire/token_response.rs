@@ -23,14 +23,14 @@ use core::fmt;
 /// assert!(!Leniency::default().expires_in_string && old_server.expires_in_string);
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Leniency {
     /// `"expires_in": "3600"`: a string of digits counts as the number. Gives up the type check of one member.
     pub expires_in_string: bool,
     /// An error, such as a pending device flow, may come with status 200. Gives up that the status alone tells success
     /// from failure: a body that has an `error` is one, whatever else it has.
     pub error_as_200: bool,
-    /// The body may be a form, if its `Content-Type` says so. Gives up the JSON syntax checks; a form's names are unique, too.
+    /// The body may be a form, if its `Content-Type` says so. Gives up the JSON syntax checks; a form's names are unique,
+    /// too.
     pub form_encoded: Option<Forms>,
     /// A missing `token_type` means Bearer. Gives up the warning that a token may need a proof of possession.
     pub no_token_type: bool,
@@ -315,7 +315,7 @@ impl<'b> Members<'b> {
         let [.., access_token, token_type, refresh_token, scope, expires_in] = self.text;
         let access_token = access_token.ok_or(Fault::Missing(Member::AccessToken))?;
         let sendable = if self.leniency.any_token_characters {
-            grammar::is_vschar(access_token) && !access_token.contains(' ')
+            grammar::is_vschar(access_token) && !access_token.bytes().any(|b| b == b' ')
         } else {
             grammar::is_b64token(access_token)
         };
@@ -347,7 +347,7 @@ impl<'b> Members<'b> {
         Ok(ErrorResponse {
             error,
             description: description.filter(|text| grammar::is_nqschar(text)),
-            uri: uri.filter(|text| grammar::is_nqschar(text) && !text.contains(' ')),
+            uri: uri.filter(|text| grammar::is_nqschar(text) && !text.bytes().any(|b| b == b' ')),
         })
     }
 }
