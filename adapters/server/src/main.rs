@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
@@ -62,7 +62,8 @@ fn log() -> Result<(), String> {
     let targets: Targets = wanted
         .parse()
         .map_err(|error| format!("VALETKEY_LOG is `{wanted}`, which is no level such as `info` or `debug`: {error}"))?;
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour);
     tracing_subscriber::registry().with(lines).with(targets).init();
     Ok(())
 }
