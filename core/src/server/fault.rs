@@ -154,6 +154,16 @@ faults! {
     Contention = TemporarilyUnavailable 503 "the server cannot answer now; try again later",
 }
 
+impl Fault {
+    /// The HTTP status of a page that tells a person: 401 would make a browser ask for a password.
+    pub const fn page_status(self) -> u16 {
+        match self.status() {
+            401 => 400,
+            status => status,
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

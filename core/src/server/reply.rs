@@ -171,10 +171,8 @@ impl<'r> Reply<'r> {
             (Outcome::Revoked, _) => {}
             (Outcome::Introspected(active), _) => self.describe(active.as_ref()).write(w),
             (Outcome::Refused(_), Flow::Authorize(request)) if request.may_redirect => return 303,
-            // The adapter shows a page. 401 would make a browser ask for a password.
-            (Outcome::Refused(fault), Flow::Authorize(_)) => {
-                return if fault.status() == 401 { 400 } else { fault.status() };
-            }
+            // The adapter shows a page.
+            (Outcome::Refused(fault), Flow::Authorize(_)) => return fault.page_status(),
             (Outcome::Refused(fault), _) => {
                 let mut json = Object::new(w);
                 json.string("error", fault.code().as_str());
