@@ -135,7 +135,7 @@ impl Pages for Plain {
     }
 
     fn refuse(&self, fault: Fault) -> Response {
-        (axum::http::StatusCode::from_u16(fault.status()).unwrap(), fault.description()).into_response()
+        (axum::http::StatusCode::from_u16(fault.page_status()).unwrap(), fault.description()).into_response()
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Begun {
 pub enum Answer {
     /// The browser goes back to the client, with a code or an error.
     Redirect(Response),
-    /// There is nowhere that may be redirected to: show a page, with [`Fault::status`] and [`Fault::description`].
+    /// There is nowhere that may be redirected to: show a page, with [`Fault::page_status`] and [`Fault::description`].
     Page(Fault),
 }
 
@@ -152,7 +152,7 @@ pub trait Pages: Send + Sync + 'static {
     /// The page that asks a person: to log in, to consent, or both.
     fn ask(&self, pending: Pending, browser: String, headers: HeaderMap) -> impl Future<Output = Response> + Send;
 
-    /// The page that says why there is nothing to ask. Serve it with [`Fault::status`].
+    /// The page that says why there is nothing to ask. Serve it with [`Fault::page_status`].
     fn refuse(&self, fault: Fault) -> Response;
 }
 
