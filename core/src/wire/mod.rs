@@ -1,5 +1,6 @@
 //! Messages as values, shared by the roles.
 
+pub mod basic;
 pub mod challenge;
 pub mod header;
 pub mod introspection;
