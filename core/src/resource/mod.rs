@@ -145,7 +145,8 @@ impl<'r> NeedIntrospect<'r> {
             Audience::Required(resource) => scope::contains(answer.audience, resource),
             Audience::IfNamed(resource) => answer.audience.is_empty() || scope::contains(answer.audience, resource),
         };
-        if !answer.active || !of_issuer || !for_us || self.now >= answer.expires_at {
+        let in_time = answer.not_before <= self.now && self.now < answer.expires_at;
+        if !answer.active || !of_issuer || !for_us || !in_time {
             return Err(policy.refuse(ErrorCode::InvalidToken));
         }
         if !scope::is_subset(policy.scope, answer.scope) {

@@ -58,6 +58,7 @@ fn rfc6750_3_1_01_a_token_that_is_not_good_is_401_invalid_token() {
     let answers = [
         Introspection::INACTIVE,
         Introspection { expires_at: NOW, ..good() },
+        Introspection { not_before: NOW.plus(1), ..good() },
         Introspection { issuer: "https://other.example", ..good() },
         Introspection { audience: "https://other.example", ..good() },
     ];

@@ -128,6 +128,7 @@ impl<'r> Reply<'r> {
             scope: self.m.text(active.scope),
             audience: self.m.text(active.resource),
             issued_at: active.issued_at,
+            not_before: UnixTime(0),
             expires_at: active.expires_at,
             auth_time: (grant.auth_time != UnixTime(0)).then_some(grant.auth_time),
         }
