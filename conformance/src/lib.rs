@@ -1,1 +1,3 @@
 //! Proof.
+
+pub mod laws;
