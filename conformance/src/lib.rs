@@ -1,3 +1,11 @@
-//! Proof.
+//! Proof of Valetkey, and of what is built on it.
+//!
+//! [`laws`] try any store. The program `catalogue` matches tests with the requirements of the RFCs, and `tests/` holds the
+//! sources to their own rules.
 
 pub mod laws;
+
+/// The README's examples compile and run as tests of this crate, which sees all that they use.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
