@@ -1,0 +1,16 @@
+//! The authorization server's machines, driven in memory: what each endpoint answers and what it writes.
+
+mod authorize;
+mod clients;
+mod code;
+mod garbage;
+mod introspect;
+mod metadata;
+mod needs;
+mod pending;
+mod races;
+mod refresh;
+mod replies;
+mod resource;
+mod revoke;
+mod world;
