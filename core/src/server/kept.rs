@@ -92,6 +92,11 @@ impl Kept {
         }
     }
 
+    /// The key of its account, where accounts are records.
+    pub(super) fn account_key(&self, scratch: &Scratch<'_>) -> Option<Key> {
+        self.account.map(|_| Key::account(scratch.text(self.subject)))
+    }
+
     /// The keys that `scan` finds it by.
     pub(super) fn index(&self, scratch: &Scratch<'_>) -> [Option<Key>; 2] {
         let subject = scratch.text(self.subject);

@@ -369,9 +369,12 @@ impl<'r> NeedCommit<'r> {
             Committed::Applied => m.reply(then),
             Committed::Conflict if m.commits >= MAX_COMMITS => m.refuse(Fault::Contention),
             Committed::Conflict => {
-                // The account may be what changed: look at it too, now that its key is known.
-                let subject = m.text(grant.subject);
-                m.account = (!subject.is_empty() && grant.account.is_some()).then(|| Key::account(subject));
+                match &mut m.flow {
+                    // Nothing redirects before the client, which may be what changed, is checked anew.
+                    Flow::Authorize(request) => request.may_redirect = false,
+                    // The account may be what changed: look at it too, now that its key is known.
+                    _ => m.account = grant.account_key(&m.scratch),
+                }
                 m.scratch.wind_back(m.start);
                 Step::Client(NeedClient(m))
             }

@@ -199,6 +199,27 @@ fn a_client_that_changed_under_a_request_is_looked_at_again() {
 }
 
 #[test]
+fn rfc6749_4_1_2_1_01_a_client_removed_during_consent_is_not_redirected_to() {
+    for removed_after in 0..4 {
+        for remove in [true, false] {
+            let mut w = World::new();
+            let (mut room, seed) = ([0; SCRATCH], w.entropy());
+            let query = query("web", &[]);
+            let mut step = authorize(w.server, &AuthorizeRequest { query: &query }, w.now(), seed, &mut room);
+            for _ in 0..removed_after {
+                step = w.advance(step);
+            }
+            match remove {
+                true => w.store.remove(valetkey::server::change::Key::client("web")),
+                false => w.store.change_client("web", |client| client.live = false),
+            }
+            let done = w.finish(step);
+            assert!(done.page && done.gives_nothing() && done.header("Location").is_none(), "{removed_after} {done:?}");
+        }
+    }
+}
+
+#[test]
 fn an_account_locked_during_consent_gives_no_code() {
     for locked_after in 0..4 {
         let mut w = World::new();
