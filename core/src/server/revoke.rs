@@ -19,6 +19,9 @@ use crate::text::buf::{Scratch, Span};
 use crate::time::UnixTime;
 use crate::wire::header::Header;
 
+/// When a revoked access token expires: it stays revoked however far the clock is set back.
+const REVOKED: UnixTime = UnixTime(0);
+
 /// A request to the revocation endpoint; the method was POST.
 #[derive(Clone, Copy)]
 pub struct RevokeRequest<'r> {
@@ -105,12 +108,15 @@ fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transi
         return Ok(Some((kept, Transition::End { grant_at: *grant_at, what: What::Revoked })));
     }
     let Some((access, access_at, access_key)) = named_access(&presented, &key, &found[1]) else { return Ok(None) };
+    if access.expires_at == REVOKED {
+        return Ok(None);
+    }
     let access = KeptAccess {
         key: access_key,
         scope: m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?,
         resource: m.scratch.keep(access.resource).map_err(|_| Fault::Scratch)?,
         issued_at: access.issued_at,
-        expires_at: access.issued_at,
+        expires_at: REVOKED,
     };
     Ok(Some((kept, Transition::EndAccess { access_at, access })))
 }

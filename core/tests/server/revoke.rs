@@ -37,6 +37,35 @@ fn an_access_token_goes_alone() {
 }
 
 #[test]
+fn a_revoked_access_token_stays_revoked_with_the_clock_set_back_and_after_a_sweep() {
+    for back in [0, 1, 100, 86_400] {
+        for sweep in [false, true] {
+            let mut w = World::new();
+            let tokens = w.tokens("web");
+            w.now += 50;
+            w.revoke("web", &tokens.access());
+            if sweep {
+                w.store.sweep(w.now);
+            }
+            w.now -= back;
+            assert!(!w.active(&tokens.access()), "{back}");
+        }
+    }
+}
+
+#[test]
+fn a_token_that_is_revoked_twice_is_written_once() {
+    let mut w = World::new();
+    let tokens = w.tokens("web");
+    w.revoke("web", &tokens.access());
+    let commits = w.counts.commits;
+    assert_eq!(w.revoke("web", &tokens.access()).status, 200);
+    assert_eq!(w.revoke("web", &tokens.refresh()).status, 200);
+    assert_eq!(w.revoke("web", &tokens.refresh()).status, 200);
+    assert_eq!(w.counts.commits, commits + 1);
+}
+
+#[test]
 fn a_client_credentials_token_is_revoked_by_its_client() {
     let mut w = World::new();
     let access = w.token("web", &[("grant_type", "client_credentials")]).access();
