@@ -228,6 +228,16 @@ fn a_locked_account_redeems_nothing() {
 }
 
 #[test]
+fn an_account_that_is_gone_redeems_and_refreshes_nothing() {
+    let mut w = World::new();
+    let (code, refresh) = (w.code("web"), w.tokens("web").refresh());
+    w.store.remove(Key::account("alice"));
+    for done in [w.redeem("web", &code), w.refresh("web", &refresh)] {
+        assert_eq!((done.error().as_str(), done.fault), ("invalid_grant", Some(Fault::LockedAccount)));
+    }
+}
+
+#[test]
 fn a_removed_client_redeems_nothing() {
     let mut w = World::new();
     let code = w.code("app");
