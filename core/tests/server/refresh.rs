@@ -97,6 +97,26 @@ fn another_client_in_the_grace_window_neither_gets_nor_ends_anything() {
 }
 
 #[test]
+fn a_locked_account_gets_nothing_in_the_grace_window() {
+    let mut w = World::new();
+    let first = w.tokens("app");
+    assert_eq!(w.refresh("app", &first.refresh()).status, 200);
+    w.store.change_account("alice", |account| account.live = false);
+    is_refused(&w.refresh("app", &first.refresh()), Fault::LockedAccount);
+    w.store.remove(Key::account("alice"));
+    is_refused(&w.refresh("app", &first.refresh()), Fault::LockedAccount);
+}
+
+#[test]
+fn a_changed_account_still_gets_the_same_successor_in_the_grace_window() {
+    let mut w = World::new();
+    let first = w.tokens("app");
+    let second = w.refresh("app", &first.refresh());
+    w.store.change_account("alice", |account| account.name = "Alice".into());
+    assert_eq!(w.refresh("app", &first.refresh()).refresh(), second.refresh());
+}
+
+#[test]
 fn rfc6749_6_01_rfc6749_6_02_rfc6749_10_4_01_oauth21_4_3_1_01_a_refresh_token_is_bound_to_its_client() {
     let mut w = World::new();
     let tokens = w.tokens("web");

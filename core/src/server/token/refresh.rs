@@ -42,9 +42,15 @@ fn read(m: &Machine<'_>, request: &Request) -> Result<Token, Fault> {
 }
 
 pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_>) -> Step<'r> {
+    let mark = m.scratch.mark();
     match decide(&mut m, request, found) {
         Ok(Decision::Commit(grant, transition, then)) => Step::Commit(NeedCommit { m, grant, transition, then }),
         Ok(Decision::Grace(tokens)) => m.reply(Outcome::Tokens(tokens)),
+        Ok(Decision::Account(key)) => {
+            m.account = Some(key);
+            m.scratch.wind_back(mark);
+            begin(m, request)
+        }
         Err(fault) => m.refuse(fault),
     }
 }
@@ -54,6 +60,8 @@ enum Decision {
     Commit(Kept, Transition, Outcome),
     /// The successor once more; nothing is written.
     Grace(Tokens),
+    /// As nothing is written, no commit would hold the account: look at it together with the grant.
+    Account(Key),
 }
 
 fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<Decision, Fault> {
@@ -137,6 +145,9 @@ fn older(
     // Both directions, as the clocks of two servers differ by a little.
     let apart = m.now.since(kept.rotated_at).max(kept.rotated_at.since(m.now));
     if direct && apart <= policy.refresh_grace && kept.rotated_by == Some(same) {
+        if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
+            return Ok(Decision::Account(account));
+        }
         m.server.key(kept.server_key).ok_or(Fault::NoServerKey)?;
         let ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
         return Ok(Decision::Grace(tokens(token.locator, &kept, ends.since(m.now), scope)));
