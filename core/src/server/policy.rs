@@ -22,7 +22,7 @@ pub struct Policy {
     pub refresh_idle: u32,
     /// How long a grant lives, whatever is refreshed.
     pub grant_lifetime: u32,
-    /// How long after a rotation the same request gets the same successor.
+    /// For how long after a rotation the same request gets the same successor; 0 for never.
     pub refresh_grace: u32,
     /// How long a person may take for login and consent.
     pub pending_lifetime: u32,

@@ -65,6 +65,29 @@ fn the_same_request_in_the_grace_window_gets_the_same_successor() {
 }
 
 #[test]
+fn the_grace_window_is_never_longer_than_it_says() {
+    for (apart, same) in [(0, true), (9, true), (10, false), (11, false), (-9, true), (-10, false), (-86_400, false)] {
+        let mut w = World::new();
+        let first = w.tokens("app");
+        w.now += 90_000;
+        let second = w.refresh("app", &first.refresh());
+        w.now = w.now.checked_add_signed(apart).unwrap();
+        let again = w.refresh("app", &first.refresh());
+        assert_eq!(again.status == 200 && again.refresh() == second.refresh(), same, "{apart}");
+        assert_eq!(w.store.grant().1.state == GrantState::Live, same, "{apart}");
+    }
+}
+
+#[test]
+fn a_grace_window_of_no_seconds_is_none_even_in_the_same_second() {
+    let mut w = World::new();
+    w.server = server(Policy { refresh_grace: 0, ..Policy::OAUTH21 }, &[1]);
+    let first = w.tokens("app");
+    assert_eq!(w.refresh("app", &first.refresh()).status, 200);
+    is_refused(&w.refresh("app", &first.refresh()), Fault::SpentRefreshToken);
+}
+
+#[test]
 fn the_grace_window_ends_once_the_successor_was_used() {
     let mut w = World::new();
     let first = w.tokens("app");

@@ -144,7 +144,7 @@ fn older(
     let direct = token.generation.checked_add(1) == Some(kept.generation);
     // Both directions, as the clocks of two servers differ by a little.
     let apart = m.now.since(kept.rotated_at).max(kept.rotated_at.since(m.now));
-    if direct && apart <= policy.refresh_grace && kept.rotated_by == Some(same) {
+    if direct && apart < policy.refresh_grace && kept.rotated_by == Some(same) {
         if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
             return Ok(Decision::Account(account));
         }
