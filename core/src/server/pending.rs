@@ -16,6 +16,10 @@ use crate::text::base64;
 use crate::text::buf::{Scratch, Writer};
 use crate::time::UnixTime;
 
+/// Seconds for which an answer may be on its way from the check of its expiry to its commit: for so long after the
+/// expiry it stays known that the request was answered.
+pub(super) const HELD: u32 = 3600;
+
 const VERSION: u8 = 1;
 const HEAD: usize = 74;
 

@@ -18,7 +18,7 @@ use super::fault::Fault;
 use super::kept::Kept;
 use super::record::{Access, Client, Code, Digest, GrantState, Record};
 use super::reply::{Outcome, Reply};
-use super::{ENTROPY, Server, authorize, introspect, revoke, token};
+use super::{ENTROPY, Server, authorize, introspect, pending, revoke, token};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
 use crate::time::UnixTime;
@@ -306,8 +306,8 @@ impl<'r> NeedCommit<'r> {
             put(access.key, expect, access.expires_at, Record::Access(record))
         };
         let puts = match &self.transition {
-            Transition::IssueCode { code: issued, pending } => {
-                let used = pending.and_then(|(key, until)| put(key, Absent, until, Record::Used));
+            Transition::IssueCode { code: issued, pending: answered } => {
+                let used = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
                 [code(issued, Absent, false), grant(Absent), used, None, None, None]
             }
             Transition::ClientCredentials => [grant(Absent), None, None, None, None, None],

@@ -234,3 +234,19 @@ fn an_account_locked_during_consent_gives_no_code() {
         assert_eq!((done.error().as_str(), done.gives_nothing()), ("access_denied", true), "{locked_after}");
     }
 }
+
+#[test]
+fn an_answer_that_was_held_while_its_pending_request_was_forgotten_gives_no_second_code() {
+    let mut w = World::new();
+    let sealed = w.pause(&query("web", &[]));
+    w.now += 599;
+    let (mut room, seed) = ([0; SCRATCH], w.entropy());
+    let mut held = reopen(w.server, &sealed, crate::world::BROWSER, w.now(), seed, &mut room);
+    while !matches!(held, Step::Commit(_)) {
+        held = w.advance(held);
+    }
+    assert_eq!(w.answer(&sealed, crate::world::BROWSER).status, 303);
+    w.now += 60;
+    w.store.sweep(w.now);
+    assert_eq!(w.finish(held).fault, Some(Fault::AlreadyAnswered));
+}
