@@ -323,8 +323,10 @@ impl<'r> NeedOwner<'r> {
 fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<KeptOwner, Fault> {
     let Owner::Approved { subject, auth_time, scope: agreed } = owner else { return Err(Fault::Denied) };
     let asked = m.text(request.scope);
-    let nothing_of_it = agreed.is_empty() && !asked.is_empty();
-    if subject.is_empty() || nothing_of_it || !scope::is_subset(agreed, asked) {
+    // An empty word is none of those asked for, so that neither nothing nor a stray space is agreed to.
+    let all_of_it_asked = agreed.split(' ').all(|word| scope::contains(asked, word));
+    let nothing_to_ask = agreed.is_empty() && asked.is_empty();
+    if subject.is_empty() || !(all_of_it_asked || nothing_to_ask) {
         return Err(Fault::BadConsent);
     }
     let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);

@@ -375,6 +375,29 @@ fn a_client_record_of_another_client_is_a_server_error() {
 }
 
 #[test]
+fn a_page_that_approves_nothing_or_more_than_was_asked_is_a_server_error() {
+    for (subject, scope) in [
+        ("", "read"),
+        ("alice", ""),
+        ("alice", " "),
+        ("alice", "   "),
+        ("alice", "admin"),
+        ("alice", "read admin"),
+        ("alice", "read\n"),
+    ] {
+        let mut w = World::new();
+        w.person = Person::ApprovesOnly(subject, scope);
+        let done = w.authorize(&query("web", &[]));
+        assert_eq!(
+            (done.error().as_str(), done.fault),
+            ("server_error", Some(Fault::BadConsent)),
+            "{subject:?} {scope:?}"
+        );
+        assert!(done.gives_nothing());
+    }
+}
+
+#[test]
 fn no_debug_output_of_any_step_shows_a_secret() {
     each(|mut w, request| {
         let secrets = match &request {
