@@ -136,6 +136,19 @@ fn rfc8252_7_3_01_rfc8252_8_3_01_only_the_port_of_a_loopback_literal_may_vary() 
 }
 
 #[test]
+fn rfc8252_8_4_01_oauth21_2_3_1_02_rfc9700_2_6_02_a_uri_that_should_never_have_been_registered_is_not_used() {
+    for uri in ["app:/cb", "javascript:alert(1)", "http://web.example/cb", "data:text/html,x", "https://web.example/#f"]
+    {
+        for named in [uri, ""] {
+            let mut w = World::new();
+            w.store.change_client("spa", |client| client.redirect_uris = uri.into());
+            let done = w.authorize(&query("spa", &[("redirect_uri", named)]));
+            assert!(done.page && done.header("Location").is_none(), "{uri} named as {named:?}");
+        }
+    }
+}
+
+#[test]
 fn rfc6749_3_1_2_3_01_rfc6749_3_1_2_2_01_rfc6749_3_1_2_2_02_only_a_sole_registered_uri_may_be_left_out() {
     let mut w = World::new();
     let done = w.authorize(&query("spa", &[("redirect_uri", "")]));
