@@ -20,6 +20,8 @@ const MAX_CREDENTIALS: usize = 1024;
 pub(super) struct Caller {
     pub(super) client_id: Span,
     pub(super) secret: Span,
+    /// There is such a client; whether it is the one that calls, its secret tells.
+    pub(super) recognised: bool,
     pub(super) confidential: bool,
     pub(super) version: Option<Version>,
     pub(super) grant_types: GrantTypes,
@@ -74,6 +76,7 @@ impl Caller {
         if !client.live {
             return Err(Fault::UnknownClient);
         }
+        self.recognised = true;
         self.confidential = client.auth != ClientAuth::Public;
         self.version = version;
         self.grant_types = client.grant_types;

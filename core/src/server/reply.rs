@@ -105,7 +105,8 @@ impl<'r> Reply<'r> {
     /// What a refusal says to log and metrics; what was committed carried its own event.
     pub fn event(&self) -> Option<Event<'_>> {
         let what = What::Refused(self.fault()?);
-        let client_id = self.m.text(self.m.caller.client_id);
+        let caller = &self.m.caller;
+        let client_id = if caller.recognised { self.m.text(caller.client_id) } else { "" };
         Some(Event { at: self.m.now, what, client_id, subject: "", grant: None })
     }
 

@@ -266,3 +266,26 @@ fn rfc6749_10_10_01_oauth21_7_7_01_tokens_are_drawn_anew_and_have_256_bits() {
     };
     assert!(one(1) == one(1) && one(1) != one(2));
 }
+
+#[test]
+fn a_refusal_names_its_client_only_once_it_was_recognised() {
+    let w = World::new();
+    let name = |id: &str, secret: &str| {
+        let header = basic(id, secret);
+        let mut w = World::new();
+        let (mut room, seed) = ([0; SCRATCH], w.entropy());
+        let (authorization, content_type) = (Header::One(header.as_str()), Header::One(crate::world::FORM));
+        let request = TokenRequest { authorization, content_type, body: b"grant_type=x" };
+        let mut step = token(w.server, &request, w.now(), seed, &mut room);
+        loop {
+            step = match step {
+                Step::Reply(reply) => break reply.event().unwrap().client_id.to_owned(),
+                step => w.advance(step),
+            };
+        }
+    };
+    assert_eq!(name("web", &secret_of("web")), "web");
+    assert_eq!(name("web", "wrong"), "web");
+    assert_eq!(name("what an attacker wants in the log", "x"), "");
+    assert!(w.store.events.is_empty());
+}
