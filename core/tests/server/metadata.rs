@@ -47,6 +47,19 @@ fn every_grant_that_it_promises_is_served_and_no_other() {
 }
 
 #[test]
+fn the_document_says_exactly_how_much_room_it_needs_however_long_the_issuer_is() {
+    let keys = [ServerKey::new(1, Secret::new([1; 32]))];
+    for length in [0, 100, 600, 1500] {
+        let issuer = format!("{ISSUER}/{}", "p".repeat(length));
+        let server = Server::new(&issuer, Policy::OAUTH21, &keys).unwrap();
+        let needed = write_metadata(&server, "", &mut []).unwrap_err().needed;
+        assert_eq!(write_metadata(&server, "", &mut vec![0; needed - 1]).unwrap_err().needed, needed);
+        let mut room = vec![0; needed];
+        assert_eq!(write_metadata(&server, "", &mut room).unwrap().len(), needed);
+    }
+}
+
+#[test]
 fn rfc8414_2_01_rfc9207_2_02_oauth21_1_5_01_a_server_needs_a_good_issuer_and_keys() {
     let key = |id| ServerKey::new(id, Secret::new([id; 32]));
     let new = |issuer, keys: &[ServerKey]| Server::new(issuer, Policy::OAUTH21, keys).map(|_| ()).unwrap_err();
