@@ -27,6 +27,17 @@ fn rfc6749_10_12_03_another_browser_cannot_answer() {
 }
 
 #[test]
+fn a_browser_without_a_cookie_is_no_browser() {
+    let mut w = World::new();
+    let (mut room, seed) = ([0; SCRATCH], w.entropy());
+    let query = query("web", &[]);
+    let step = authorize(w.server, &AuthorizeRequest { query: &query }, w.now(), seed, &mut room);
+    let Step::Owner(need) = w.advance(step) else { panic!("nobody is asked") };
+    let sealed = need.export("", &mut [0; 9000]).unwrap().to_owned();
+    assert_eq!(w.answer(&sealed, "").fault, Some(Fault::OtherBrowser));
+}
+
+#[test]
 fn rfc9700_2_1_02_a_changed_request_is_refused_whatever_was_changed() {
     let mut w = World::new();
     let sealed = w.pause(&query("web", &[]));
