@@ -22,10 +22,14 @@ after(async () => {
   await client?.close();
 });
 
-/** Each page, and how to come there from nothing. */
 const ask = () => authorizeUrl(WEB, { redirect_uri: client.redirectUri });
+
+/** Each page: how to come there from nothing, ending with something that only this page has. */
 const PAGES = {
-  login: (page) => page.goto(ask()),
+  login: async (page) => {
+    await page.goto(ask());
+    await page.getByLabel('Password').waitFor();
+  },
   'login-wrong': async (page) => {
     await page.goto(ask());
     await logIn(page, { username: 'alice', password: 'wrong' });
@@ -36,9 +40,22 @@ const PAGES = {
     await logIn(page);
     await page.getByRole('button', { name: 'Allow', exact: true }).waitFor();
   },
-  error: (page) => page.goto(authorizeUrl(WEB, { redirect_uri: 'https://attacker.example/' })),
-  front: (page) => page.goto(`${ISSUER}/`),
+  error: async (page) => {
+    const answer = await page.goto(authorizeUrl(WEB, { redirect_uri: 'https://attacker.example/' }));
+    assert.equal(answer.status(), 400);
+  },
+  front: async (page) => {
+    const answer = await page.goto(`${ISSUER}/`);
+    assert.equal(answer.status(), 200);
+  },
 };
+
+/** A page of a context of its own. axe is no script of the page, so the page's policy must not stop it. */
+async function newPage(options) {
+  const page = await browser.newPage({ bypassCSP: true, ...options });
+  page.setDefaultTimeout(10_000);
+  return page;
+}
 
 /** Violations of WCAG 2.2 A and AA and of axe's best practices, as far as a machine sees them. */
 async function violations(page) {
@@ -58,9 +75,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
     for (const colorScheme of ['light', 'dark']) {
       for (const [name, visit] of Object.entries(PAGES)) {
         test(`${name}, ${colorScheme}`, async () => {
-          // axe is no script of the page, so the page's policy must not stop it.
-          const context = await browser.newContext({ viewport, colorScheme, bypassCSP: true });
-          const page = await context.newPage();
+          const page = await newPage({ viewport, colorScheme });
           await visit(page);
           await page.screenshot({ path: join(SCREENSHOTS, `${name}-${colorScheme}-${size}.png`), fullPage: true });
           assert.deepEqual(await violations(page), []);
@@ -68,7 +83,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
           const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
           const red = Number(/\d+/.exec(ground)[0]);
           assert.ok(colorScheme === 'dark' ? red < 80 : red > 200, `${ground} is not ${colorScheme}`);
-          await context.close();
+          await page.close();
         });
       }
     }
@@ -76,7 +91,7 @@ for (const [size, viewport] of Object.entries(SIZES)) {
 }
 
 test('small targets are large enough for a finger', async () => {
-  const page = await browser.newPage({ viewport: SIZES.phone });
+  const page = await newPage({ viewport: SIZES.phone });
   await PAGES.consent(page);
   for (const button of await page.getByRole('button').all()) {
     const { width, height } = await button.boundingBox();
@@ -86,7 +101,7 @@ test('small targets are large enough for a finger', async () => {
 });
 
 test('with text at twice its size nothing is cut off', async () => {
-  const page = await browser.newPage({ viewport: SIZES.phone, bypassCSP: true });
+  const page = await newPage({ viewport: SIZES.phone });
   for (const visit of [PAGES.login, PAGES.consent, PAGES.error]) {
     await visit(page);
     await page.addStyleTag({ content: 'html { font-size: 200% !important }' });
