@@ -222,23 +222,25 @@ suite('what is refused', () => {
     assert.match(await page.locator('main').innerText(), /redirect_uri/);
   });
 
-  test('rfc6749_10_13_01 rfc9700_4_16_01 no page of another origin can frame login or consent', async () => {
+  test('rfc6749_10_13_01 rfc9700_4_16_01 no page of another origin can frame login or consent', async (t) => {
     await page.goto(ask(WEB));
     await logIn(page);
     await allow().waitFor();
     const url = ask(WEB).replaceAll('&', '&amp;');
     const attacker = await listen(() => `<!doctype html><title>Attacker</title><iframe src="${url}"></iframe>`);
+    t.after(attacker.close);
     const victim = await page.context().newPage();
     const refused = victim.waitForEvent('console', (message) => /frame/i.test(message.text()));
     await victim.goto(attacker.origin);
     assert.match((await refused).text(), /frame-ancestors|X-Frame-Options|refused|violates/i);
     const [, frame] = victim.frames();
-    assert.doesNotMatch(await frame.content(), /Allow|Sign in|password/i);
-    await attacker.close();
+    assert.match(frame.url(), /^chrome-error:/);
+    assert.equal(await frame.locator('form').count(), 0);
   });
 
-  test('rfc9700_2_6_03 a script of another origin cannot read the authorization endpoint', async () => {
+  test('rfc9700_2_6_03 a script of another origin cannot read the authorization endpoint', async (t) => {
     const attacker = await listen();
+    t.after(attacker.close);
     const stranger = await page.context().newPage();
     await stranger.goto(attacker.origin);
     const outcome = await stranger.evaluate(
@@ -246,10 +248,9 @@ suite('what is refused', () => {
       ask(WEB),
     );
     assert.equal(outcome, 'refused');
-    await attacker.close();
   });
 
-  test('a form of another site cannot give consent', async () => {
+  test('a form of another site cannot give consent', async (t) => {
     await page.goto(ask(WEB));
     await logIn(page);
     await allow().waitFor();
@@ -259,13 +260,13 @@ suite('what is refused', () => {
     const attacker = await listen(
       () => `<!doctype html><title>Attacker</title><form method="post" action="${ISSUER}/consent">${inputs.join('')}<button>Win</button></form>`,
     );
+    t.after(attacker.close);
     const lured = await page.context().newPage();
     await lured.goto(attacker.origin);
     const callbacks = client.seen.length;
     await lured.getByRole('button', { name: 'Win' }).click();
     await lured.waitForURL((url) => url.origin === ISSUER);
     assert.equal(client.seen.length, callbacks, 'no code was sent to the client');
-    await attacker.close();
   });
 
   test('rfc9700_4_2_4_01 the client does not learn the address of the login', async () => {

@@ -1,10 +1,11 @@
 // The endpoints as HTTP sees them: methods, headers, statuses, parameters that are wrong, and where nothing may redirect.
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { suite, test } from 'node:test';
 import { Person } from './person.mjs';
 import {
   API, DEVICE, ISSUER, OTHER, REDIRECT_URI, SPA, WEB,
-  authorizeUrl, basic, data, form, introspect, pkce, post, read, token, tokensFor,
+  authorizeUrl, base64url, basic, data, form, introspect, pkce, post, read, token, tokensFor,
 } from './program.mjs';
 
 const alice = new Person();
@@ -103,8 +104,9 @@ suite('the token endpoint', () => {
   });
 
   test('rfc6749_5_2_01 rfc6749_5_2_05 what is missing is invalid_request', async () => {
+    const code = base64url(randomBytes(48));
     const wholes = [
-      { grant_type: 'authorization_code', code: 'x', redirect_uri: REDIRECT_URI, code_verifier: pkce().verifier },
+      { grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI, code_verifier: pkce().verifier },
       { grant_type: 'refresh_token', refresh_token: 'x' },
     ];
     for (const whole of wholes) {
