@@ -25,14 +25,14 @@ pub fn icon_path() -> &'static str {
     &ICON_PATH
 }
 
-/// The routes of both.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
+/// The routes of both, with `base` before them.
+pub fn router(base: &str) -> Router {
+    let css = |uri: Uri| async move { serve(&uri, css_path(), "text/css; charset=utf-8", CSS) };
+    let icon = |uri: Uri| async move { serve(&uri, icon_path(), "image/svg+xml", ICON) };
     Router::new()
-        .route(
-            "/assets/valetkey.css",
-            get(|uri: Uri| async move { serve(&uri, css_path(), "text/css; charset=utf-8", CSS) }),
-        )
-        .route("/assets/valetkey.svg", get(|uri: Uri| async move { serve(&uri, icon_path(), "image/svg+xml", ICON) }))
+        .without_v07_checks()
+        .route(&format!("{base}/assets/valetkey.css"), get(css))
+        .route(&format!("{base}/assets/valetkey.svg"), get(icon))
 }
 
 fn versioned(path: &str, content: &str) -> String {
@@ -41,9 +41,9 @@ fn versioned(path: &str, content: &str) -> String {
 }
 
 fn serve(uri: &Uri, current: &str, kind: &'static str, content: &'static str) -> impl IntoResponse + use<> {
-    // What is asked for by another version's address must not be kept under it.
+    // What is asked for by another version's address must not be kept under it. A path may stand before ours.
     let asked = uri.path_and_query().map_or("", |path| path.as_str());
-    let keep = if asked == current { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let keep = if asked.ends_with(current) { "public, max-age=31536000, immutable" } else { "no-cache" };
     let headers: [(HeaderName, &'static str); 4] = [
         (header::CONTENT_TYPE, kind),
         (header::CACHE_CONTROL, keep),

@@ -4,6 +4,7 @@
 //! `valetkey-tokio`.
 
 pub mod assets;
+pub mod authorize;
 pub mod chart;
 pub mod cli;
 pub mod config;
@@ -11,6 +12,8 @@ pub mod demo;
 pub mod headers;
 pub mod pages;
 pub mod passwords;
+pub mod program;
+pub mod seed;
 pub mod serve;
 pub mod sessions;
 pub mod throttle;

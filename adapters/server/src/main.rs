@@ -1,6 +1,7 @@
 //! The program `valetkey`: an authorization server that `cargo run` starts.
 
 use clap::Parser;
+use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -8,10 +9,11 @@ use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use valetkey_memory::MemoryStore;
 use valetkey_server::cli::{Cli, Command, Options};
-use valetkey_server::config::{Config, metadata_url};
-use valetkey_server::pages::Site;
-use valetkey_server::serve::{self, Front};
+use valetkey_server::config::Config;
+use valetkey_server::demo::Guide;
+use valetkey_server::{program, serve};
 
 /// Wrong settings, as for a wrong flag.
 const USAGE: u8 = 2;
@@ -39,7 +41,7 @@ async fn serve(options: &Options) -> ExitCode {
     }
 }
 
-async fn run(config: &Config) -> Result<(), String> {
+async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let cannot_listen = |error| format!("cannot listen on {}: {error}", config.listen);
     let stop = serve::asked_to_stop().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
@@ -50,10 +52,17 @@ async fn run(config: &Config) -> Result<(), String> {
             "the issuer is https but this program serves plain HTTP: say --behind-tls-proxy if a proxy terminates TLS"
         );
     }
-    let metadata = metadata_url(&issuer);
-    let front = Front { site: Site::of(&issuer), issuer: issuer.clone(), metadata, demo: false };
+    let store = MemoryStore::new();
+    let app = program::assemble(config, &issuer, store.clone()).await?;
     say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
-    serve::run(listener, serve::router(front), stop, serve::GRACE).await.map_err(|error| error.to_string())
+    say(&"Everything is kept in memory and is gone when it stops.\n");
+    if config.is_local() {
+        say(&Guide { issuer: &issuer, code_seconds: config.lifetimes.code_seconds.get() });
+    }
+    let sweeping = tokio::spawn(program::sweep(store));
+    let served = serve::run(listener, app, stop, serve::GRACE).await;
+    sweeping.abort();
+    Ok(served?)
 }
 
 /// Logs to standard error. `VALETKEY_LOG` says how much, such as `debug` or `info,hyper=debug`.

@@ -3,7 +3,6 @@
 use crate::pages::{ErrorPage, LandingPage, Site};
 use crate::{assets, headers};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -13,7 +12,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// No request to this server is longer; what a form or a token request carries is a few kilobytes.
+/// No form of the pages is longer; what they carry is a few kilobytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// How long running requests may take to finish after the signal to stop.
@@ -32,19 +31,21 @@ pub struct Front {
     pub demo: bool,
 }
 
-/// The routes that are no part of the protocol: `/`, the assets, `/healthz`, and a page for what is not there.
+/// The routes that are no part of the protocol: the front page, the assets, `/healthz`, and a page for what is not there.
+/// All but `/healthz` lie under the issuer's path.
 pub fn router(front: Front) -> Router {
     let site = front.site.clone();
+    let base = site.base().to_owned();
     let landing = move || {
         let Front { site, issuer, metadata, demo } = &front;
         std::future::ready(LandingPage { site, issuer, metadata, demo: *demo }.respond())
     };
-    Router::new()
-        .route("/", get(landing))
-        .route("/healthz", get(healthz))
-        .merge(assets::router())
-        .fallback(move || std::future::ready(not_found(&site)))
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+    let mut router = Router::new().without_v07_checks().route(&format!("{base}/"), get(landing.clone()));
+    if !base.is_empty() {
+        router = router.route(&base, get(landing));
+    }
+    let router = router.merge(assets::router(&base));
+    router.route("/healthz", get(healthz)).fallback(move || std::future::ready(not_found(&site)))
 }
 
 async fn healthz() -> Response {

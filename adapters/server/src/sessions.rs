@@ -5,13 +5,13 @@
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use valetkey::secret::Secret;
 
 /// A login ends after eight hours, whatever the browser does.
 pub const LOGIN_SECONDS: u64 = 8 * 3_600;
 
-/// The length of HMAC-SHA-256 and of SHA-256, in bytes.
+/// The length of HMAC-SHA-256, in bytes.
 const TAG: usize = 32;
 /// Expiry and time of login before the subject, eight bytes each.
 const TIMES: usize = 16;
@@ -37,9 +37,24 @@ pub struct Login {
 }
 
 impl Browser {
-    /// SHA-256 of the cookie's bytes: what a pending request is bound to.
-    pub fn hash(&self) -> [u8; 32] {
-        Sha256::digest(self.0.expose()).into()
+    /// A browser seen for the first time.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn draw() -> Result<Self, getrandom::Error> {
+        Ok(Self(random()?))
+    }
+
+    /// The browser whose cookie has this value.
+    pub fn read(value: &str) -> Option<Self> {
+        let mut bytes = [0; 32];
+        let decoded = Base64UrlUnpadded::decode(value, &mut bytes).ok()?;
+        (decoded.len() == bytes.len()).then_some(Self(Secret::new(bytes)))
+    }
+
+    /// The value of its cookie: what a pending request is bound to.
+    pub fn value(&self) -> String {
+        Base64UrlUnpadded::encode_string(self.0.expose())
     }
 }
 
@@ -58,22 +73,14 @@ impl Sessions {
         Ok(Self::new(random()?, secure))
     }
 
-    /// A browser seen for the first time, and its `Set-Cookie`.
-    ///
-    /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn new_browser(&self) -> Result<(Browser, String), getrandom::Error> {
-        let bytes = random()?;
-        let cookie = self.set_cookie("vk_browser", &Base64UrlUnpadded::encode_string(bytes.expose()));
-        Ok((Browser(bytes), cookie))
+    /// The `Set-Cookie` by which the browser is known again.
+    pub fn browser_cookie(&self, browser: &Browser) -> String {
+        self.set_cookie("vk_browser", &browser.value())
     }
 
     /// The browser that sent these `Cookie` headers, if it has been here before.
     pub fn browser<'a>(&self, cookies: impl IntoIterator<Item = &'a str>) -> Option<Browser> {
-        let text = find(cookies, &self.name("vk_browser"))?;
-        let mut bytes = [0; 32];
-        let decoded = Base64UrlUnpadded::decode(text, &mut bytes).ok()?;
-        (decoded.len() == bytes.len()).then_some(Browser(Secret::new(bytes)))
+        Browser::read(find(cookies, &self.name("vk_browser"))?)
     }
 
     /// The `Set-Cookie` that logs in `login` in this browser until [`LOGIN_SECONDS`] from `now`.
@@ -190,36 +197,38 @@ mod tests {
     #[test]
     fn a_browser_is_known_again_by_its_cookie() {
         let sessions = sessions(false);
-        let (browser, set_cookie) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
+        let set_cookie = sessions.browser_cookie(&browser);
         assert!(set_cookie.starts_with("vk_browser=") && set_cookie.ends_with("; Path=/; HttpOnly; SameSite=Lax"));
         let cookie = format!("other=1; {}; vk_login=x", sent(&set_cookie));
-        assert_eq!(sessions.browser([&*cookie]).unwrap().hash(), browser.hash());
-        assert_eq!(sessions.browser(["a=b", &cookie]).unwrap().hash(), browser.hash(), "HTTP/2 splits the header");
+        assert_eq!(sessions.browser([&*cookie]).unwrap().value(), browser.value());
+        assert_eq!(sessions.browser(["a=b", &cookie]).unwrap().value(), browser.value(), "HTTP/2 splits the header");
         for junk in ["", "vk_browser", "vk_browser=", "vk_browser=AAAA", "vk_browser=!", "xvk_browser=AAAA"] {
             assert!(sessions.browser([junk]).is_none(), "{junk}");
         }
-        let (other, _) = sessions.new_browser().unwrap();
-        assert_ne!(other.hash(), browser.hash());
+        let other = Browser::draw().unwrap();
+        assert_ne!(other.value(), browser.value());
     }
 
     #[test]
     fn over_https_cookies_are_secure_and_host_only() {
         let sessions = sessions(true);
-        let (browser, set_cookie) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
+        let set_cookie = sessions.browser_cookie(&browser);
         for cookie in [set_cookie, sessions.login_cookie(&browser, &alice(), 1_000), sessions.logout_cookie()] {
             assert!(cookie.starts_with("__Host-vk_") && cookie.contains("; Secure"), "{cookie}");
             assert!(cookie.contains("; Path=/;") && !cookie.contains("Domain"), "{cookie}");
             assert!(cookie.contains("; HttpOnly") && cookie.contains("; SameSite=Lax"), "{cookie}");
         }
-        let plain = Sessions::new(Secret::new([7; 32]), false).new_browser().unwrap().1;
+        let plain = Sessions::new(Secret::new([7; 32]), false).browser_cookie(&browser);
         assert!(sessions.browser([&*sent(&plain)]).is_none(), "a neighbouring host could have set it");
     }
 
     #[test]
     fn a_login_holds_in_its_browser_until_it_expires() {
         let sessions = sessions(false);
-        let (browser, _) = sessions.new_browser().unwrap();
-        let (other, _) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
+        let other = Browser::draw().unwrap();
         let cookie = sent(&sessions.login_cookie(&browser, &alice(), 1_000));
         let last = 1_000 + LOGIN_SECONDS - 1;
         assert_eq!(sessions.login(&browser, [&*cookie], 1_000), Some(alice()));
@@ -233,7 +242,7 @@ mod tests {
     #[test]
     fn no_changed_byte_of_a_login_passes() {
         let sessions = sessions(false);
-        let (browser, _) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
         let cookie = sent(&sessions.login_cookie(&browser, &alice(), 1_000));
         let sealed = Base64UrlUnpadded::decode_vec(cookie.split_once('=').unwrap().1).unwrap();
         for at in 0..sealed.len() {
@@ -249,7 +258,7 @@ mod tests {
     #[test]
     fn logging_out_empties_the_cookie() {
         let sessions = sessions(false);
-        let (browser, _) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
         let cookie = sessions.logout_cookie();
         assert!(cookie.starts_with("vk_login=;") && cookie.ends_with("; Max-Age=0"));
         assert_eq!(sessions.login(&browser, [&*sent(&cookie)], 1_000), None);
@@ -258,8 +267,8 @@ mod tests {
     #[test]
     fn a_form_token_serves_in_one_browser_only() {
         let sessions = sessions(false);
-        let (browser, _) = sessions.new_browser().unwrap();
-        let (other, _) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
+        let other = Browser::draw().unwrap();
         let token = sessions.csrf(&browser);
         assert!(sessions.csrf_holds(&browser, &token));
         assert!(!sessions.csrf_holds(&other, &token));
@@ -297,7 +306,7 @@ mod tests {
     #[test]
     fn keys_never_show_themselves() {
         let sessions = sessions(true);
-        let (browser, _) = sessions.new_browser().unwrap();
+        let browser = Browser::draw().unwrap();
         assert_eq!(
             format!("{sessions:?} {browser:?}"),
             "Sessions { key: Secret(..), secure: true } Browser(Secret(..))"

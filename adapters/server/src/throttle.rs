@@ -66,6 +66,12 @@ impl Throttle {
         Ok(())
     }
 
+    /// The attempt was not judged, through no fault of who made it: it is taken back.
+    pub fn not_judged(&mut self, account: &str, address: IpAddr) {
+        self.accounts.refund(&digest(account));
+        self.addresses.refund(&Network::of(address));
+    }
+
     /// The attempt was right: the account's failures are forgotten, and the address is given back the one that
     /// [`Self::begin`] counted. It is not given back the others, or an attacker would only have to log in to an account
     /// of his own between guesses.
@@ -270,6 +276,16 @@ mod tests {
             throttle.succeeded(&name, HOME);
         }
         assert_eq!(throttle.addresses.entries.len(), 0);
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_judged_costs_nothing() {
+        let mut throttle = Throttle::default();
+        for _ in 0..100 {
+            assert_eq!(throttle.begin("alice", HOME, 100), Ok(()));
+            throttle.not_judged("alice", HOME);
+        }
+        assert_eq!((throttle.accounts.entries.len(), throttle.addresses.entries.len()), (0, 0));
     }
 
     #[test]

@@ -128,6 +128,7 @@ fn rfc8414_2_01_an_issuer_is_https_without_query_and_fragment() {
         ("id.example", "must be a URL"),
         ("ftp://id.example", "https://"),
         ("https://id.example/a b", "character"),
+        ("https://id.example/{a}", "character"),
         ("", "must be a URL"),
     ] {
         let error = issuer(bad).unwrap_err();

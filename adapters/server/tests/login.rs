@@ -1,0 +1,208 @@
+//! A person logs in and consents, over HTTP through the whole program; and what must not get through does not.
+
+mod common;
+
+use common::{Answered, Program};
+use reqwest::header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
+use valetkey::server::record::{Account, OwnedRecord, Record};
+use valetkey::time::UnixTime;
+use valetkey_tokio::store::Store;
+
+const ALLOW: &[(&str, &str)] = &[("scope", "read"), ("scope", "write"), ("decision", "allow")];
+
+fn is_login_page(page: &Answered) -> bool {
+    page.body.contains("action=\"/login\"")
+}
+
+fn is_consent_page(page: &Answered) -> bool {
+    page.body.contains("value=\"allow\"")
+}
+
+#[tokio::test]
+async fn a_person_logs_in_consents_and_the_client_gets_tokens() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.get(&program.authorize_url()).await;
+    assert_eq!(page.status, 200);
+    assert!(is_login_page(&page) && page.body.contains("Demo web"));
+    let page = browser.log_in(&page, "alice", "wonderland").await;
+    assert!(is_consent_page(&page) && page.body.contains("Read your data") && page.body.contains("Change your data"));
+    assert!(page.body.contains("10 minutes at a time, renewed without asking you for up to 90 days."));
+    assert!(page.header(CONTENT_SECURITY_POLICY).contains("form-action 'self' https: http:;"));
+    let back = browser.submit(&page, "/consent", ALLOW).await;
+    assert_eq!(back.status, 303, "{back:?}");
+    assert_eq!(back.redirected("state"), "demo");
+    let tokens = program.redeem(&back.redirected("code")).await;
+    assert_eq!(tokens.status, 200, "{tokens:?}");
+    assert_eq!(tokens.json()["scope"], "read write");
+    assert!(tokens.json()["refresh_token"].is_string());
+}
+
+#[tokio::test]
+async fn a_part_of_the_scopes_can_be_allowed_but_not_none_of_them() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    let again = browser.submit(&page, "/consent", &[("decision", "allow")]).await;
+    assert_eq!(again.status, 422);
+    assert!(again.body.contains("Leave at least one box ticked") && !again.body.contains(" checked"));
+    let back = browser.submit(&again, "/consent", &[("scope", "read"), ("decision", "allow")]).await;
+    let tokens = program.redeem(&back.redirected("code")).await;
+    assert_eq!(tokens.json()["scope"], "read");
+}
+
+#[tokio::test]
+async fn a_scope_that_was_not_asked_for_cannot_be_slipped_in() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    let fields = [("scope", "read"), ("scope", "telemetry:write"), ("decision", "allow")];
+    let refused = browser.submit(&page, "/consent", &fields).await;
+    assert_eq!((refused.redirected("code"), refused.redirected("error")), (String::new(), "server_error".to_owned()));
+}
+
+#[tokio::test]
+async fn a_no_reaches_the_client() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    let back = browser.submit(&page, "/consent", &[("decision", "deny")]).await;
+    assert_eq!((back.status, back.redirected("error")), (303, "access_denied".to_owned()));
+    assert_eq!(back.redirected("code"), "");
+}
+
+#[tokio::test]
+async fn who_is_signed_in_is_asked_for_consent_only_and_may_switch() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    browser.reach_consent().await;
+    let page = browser.get(&program.authorize_url()).await;
+    assert!(is_consent_page(&page));
+    let page = browser.submit(&page, "/consent", &[("decision", "switch")]).await;
+    assert!(is_login_page(&page) && !browser.cookies.contains_key("vk_login"));
+    assert!(is_login_page(&browser.get(&program.authorize_url()).await));
+}
+
+#[tokio::test]
+async fn wrong_passwords_and_unknown_names_look_the_same_and_are_slowed_down() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.get(&program.authorize_url()).await;
+    let wrong = browser.log_in(&page, "alice", "Wonderland").await;
+    let unknown = browser.log_in(&page, "bob", "Wonderland").await;
+    assert_eq!((wrong.status, unknown.status), (403, 403));
+    let without = |page: &Answered, name: &str| page.body.replace(&format!("value=\"{name}\""), "");
+    assert_eq!(without(&wrong, "alice"), without(&unknown, "bob"));
+    assert!(!browser.cookies.contains_key("vk_login"));
+
+    for _ in 0..4 {
+        assert_eq!(browser.log_in(&page, "alice", "guess").await.status, 403);
+    }
+    let waiting = browser.log_in(&page, "alice", "wonderland").await;
+    assert_eq!((waiting.status, waiting.header(RETRY_AFTER)), (429, "1"), "{waiting:?}");
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_or_browser_is_refused() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    let refused = |answered: &Answered| answered.status == 400 && answered.header(LOCATION).is_empty();
+
+    for (name, value) in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example"), ("origin", "null")] {
+        browser.headers.insert(name, value.parse().unwrap());
+        assert!(refused(&browser.submit(&page, "/consent", ALLOW).await), "{name}: {value}");
+        browser.headers.clear();
+    }
+    let pending = page.hidden("pending");
+    for csrf in ["", "AAAA"] {
+        let fields = [&[("pending", &*pending), ("csrf", csrf)], ALLOW].concat();
+        assert!(refused(&browser.post("/consent", &fields).await), "{csrf}");
+    }
+
+    // The victim's browser with an attacker's form, and the attacker's with the victim's.
+    let mut other = program.browser();
+    let others_page = other.reach_consent().await;
+    assert!(refused(&browser.submit(&others_page, "/consent", ALLOW).await));
+    let csrf = others_page.hidden("csrf");
+    let fields = [&[("pending", &*pending), ("csrf", &*csrf)], ALLOW].concat();
+    assert!(refused(&other.post("/consent", &fields).await));
+
+    browser.headers.insert("origin", program.url.parse().unwrap());
+    assert_eq!(browser.submit(&page, "/consent", ALLOW).await.status, 303, "the real one still works");
+}
+
+#[tokio::test]
+async fn one_consent_gives_one_code() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    assert_eq!(browser.submit(&page, "/consent", ALLOW).await.status, 303);
+    let again = browser.submit(&page, "/consent", ALLOW).await;
+    assert_eq!(again.header(LOCATION), "");
+    assert!(again.body.contains("You have answered this already"), "{again:?}");
+}
+
+#[tokio::test]
+async fn consent_without_a_login_asks_for_one() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    browser.cookies.remove("vk_login");
+    assert!(is_login_page(&browser.submit(&page, "/consent", ALLOW).await));
+}
+
+#[tokio::test]
+async fn a_locked_account_can_neither_log_in_nor_consent() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    lock(&program, "alice").await;
+    assert!(is_login_page(&browser.submit(&page, "/consent", ALLOW).await));
+    assert_eq!(browser.log_in(&page, "alice", "wonderland").await.status, 403);
+}
+
+async fn lock(program: &Program, subject: &str) {
+    let key = Key::account(subject);
+    let [Some((OwnedRecord::Account(account), version)), ..] =
+        program.store.load(&[Some(key), None, None, None]).await.unwrap()
+    else {
+        panic!("no account {subject}")
+    };
+    let record = Record::Account(Account { live: false, ..account.as_view() });
+    let put = Put { key, expect: Expect::At(version), keep_until: UnixTime(u64::MAX), index: [None, None], record };
+    let puts = [Some(put), None, None, None, None, None];
+    let change = Change { id: Version::new(1).unwrap(), puts, holds: [None, None], event: None };
+    assert_eq!(program.store.commit(&change).await.unwrap(), Committed::Applied);
+}
+
+#[tokio::test]
+async fn rfc6749_4_1_2_1_01_a_redirect_uri_that_is_not_registered_gets_a_page_and_no_redirect() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    for (from, to) in [("9099%2Fcb", "9099%2Fevil"), ("client_id=demo-web", "client_id=nobody")] {
+        let page = browser.get(&program.authorize_url().replace(from, to)).await;
+        assert_eq!((page.status, page.header(LOCATION)), (400, ""), "{page:?}");
+        assert!(page.body.contains("This link does not work") && page.body.contains("<main"));
+        assert!(page.header(CONTENT_SECURITY_POLICY).contains("form-action 'none'"));
+    }
+}
+
+#[tokio::test]
+async fn the_address_of_a_form_is_no_dead_end() {
+    let program = Program::start().await;
+    for path in ["/login", "/consent"] {
+        let page = program.get(path, Default::default()).await;
+        assert_eq!(page.status, 404);
+        assert!(page.body.contains("cannot be opened by itself"));
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_long_is_refused() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.get(&program.authorize_url()).await;
+    assert_eq!(browser.log_in(&page, "alice", &"x".repeat(70_000)).await.status, 400);
+}
