@@ -4,16 +4,16 @@
 //! nor end a grant. A second *valid* use ends the grant.
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3>, <https://www.rfc-editor.org/rfc/rfc7636#section-4.6>
 
-use super::{AccessSecret, Request, Tokens, asked, presented};
+use super::{Request, Tokens, presented};
 use crate::secret::ct_eq;
 use crate::server::change::{Found, Key, Kind, Version, What, sha256};
 use crate::server::credential::{Locator, Presented};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
-use crate::server::policy::{Asking, Issuance};
-use crate::server::record::{Code, Digest, Grant, GrantState, Record};
+use crate::server::policy::Asking;
+use crate::server::record::{Code, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
-use crate::server::step::{KeptAccess, KeptCode, Machine, NeedCommit, Step, Transition, usable};
+use crate::server::step::{KeptCode, Machine, NeedCommit, Step, Transition, usable};
 use crate::text::grammar;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
@@ -109,39 +109,11 @@ struct Redeemed<'s> {
 
 fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Redeemed<'_>) -> Result<Decision, Fault> {
     let Redeemed { locator, code_key, code, code_at, grant_at, mut kept } = redeemed;
-    let account_live = super::look_at_account(m, &mut kept, found);
-    let policy = m.server.policy;
-    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
-    let ends = kept.issued_at.plus(policy.grant_lifetime);
-    let terms = policy.decide(
-        &Issuance {
-            asking: Asking::Code,
-            confidential: m.caller.confidential,
-            grant_types: m.caller.grant_types,
-            client_scope: m.text(m.caller.scope),
-            client_resource: m.text(m.caller.resource),
-            consented_scope: m.text(kept.scope),
-            consented_resource: m.text(kept.resource),
-            scope: m.text(scope),
-            resource: m.text(resource),
-            account_live,
-            grant_ends: ends,
-        },
-        m.now,
-    )?;
-    let server_key = m.server.current_key()?;
+    let ends = kept.issued_at.plus(m.server.policy.grant_lifetime);
+    let terms = super::decide(m, request, Asking::Code, &mut kept, found, ends)?;
     kept.state = GrantState::Live;
-    kept.rotated_at = m.now;
-    kept.server_key = server_key.id();
     kept.expires_at = if terms.refresh { ends } else { terms.access_ends };
-    let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
-    let access = KeptAccess {
-        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
-        scope,
-        resource,
-        issued_at: m.now,
-        expires_at: terms.access_ends,
-    };
+    let access = super::next_generation(m, request, &mut kept, &terms)?;
     let code = KeptCode {
         key: code_key,
         redirect_uri: m.scratch.keep(code.redirect_uri).map_err(|_| Fault::Scratch)?,
@@ -151,15 +123,6 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Re
         // A replay is recognised as long as what it would have got is good.
         keep_until: terms.access_ends.max(code.expires_at),
     };
-    let tokens = Tokens {
-        locator,
-        access: AccessSecret::Derived,
-        refresh: terms.refresh,
-        server_key: kept.server_key,
-        generation: kept.generation,
-        salt: Digest(kept.salt.0),
-        expires_in: terms.access_ends.since(m.now),
-        scope,
-    };
+    let tokens = Tokens::of(locator, &kept, terms.refresh, terms.access_ends.since(m.now), access.scope);
     Ok((kept, Transition::Redeem { code, code_at, grant_at, access }, Outcome::Tokens(tokens)))
 }

@@ -5,13 +5,14 @@ mod code;
 mod refresh;
 
 use super::caller::Caller;
-use super::change::Found;
+use super::change::{Found, Key, Kind, sha256};
 use super::credential::{Locator, Presented};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::params;
+use super::policy::{Asking, Issuance, Terms};
 use super::record::{Digest, Record};
-use super::step::{Flow, Machine, Step};
+use super::step::{Flow, KeptAccess, Machine, Step};
 use super::{ENTROPY, Server};
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
@@ -60,6 +61,14 @@ pub(super) struct Tokens {
     pub(super) salt: Digest,
     pub(super) expires_in: u32,
     pub(super) scope: Span,
+}
+
+impl Tokens {
+    /// The tokens of a grant's current generation, all computed from it.
+    const fn of(locator: Locator, kept: &Kept, refresh: bool, expires_in: u32, scope: Span) -> Self {
+        let Kept { server_key, generation, salt, .. } = *kept;
+        Self { locator, access: AccessSecret::Derived, refresh, server_key, generation, salt, expires_in, scope }
+    }
 }
 
 /// Where the secret of an access token comes from.
@@ -161,6 +170,47 @@ fn presented(m: &Machine<'_>, span: Span, absent: Fault, unknown: Fault) -> Resu
         return Err(absent);
     }
     Presented::read(m.text(span)).ok_or(unknown)
+}
+
+/// Asks the matrix for what a kept grant may give now.
+fn decide(
+    m: &Machine<'_>,
+    request: &Request,
+    asking: Asking,
+    kept: &mut Kept,
+    found: &Found<'_>,
+    grant_ends: UnixTime,
+) -> Result<Terms, Fault> {
+    let account_live = look_at_account(m, kept, found);
+    let ask = Issuance {
+        asking,
+        confidential: m.caller.confidential,
+        grant_types: m.caller.grant_types,
+        client_scope: m.text(m.caller.scope),
+        client_resource: m.text(m.caller.resource),
+        consented_scope: m.text(kept.scope),
+        consented_resource: m.text(kept.resource),
+        scope: m.text(asked(request.scope, kept.scope)),
+        resource: m.text(asked(request.resource, kept.resource)),
+        account_live,
+        grant_ends,
+    };
+    m.server.policy.decide(&ask, m.now)
+}
+
+/// Begins the grant's current generation: its access token, and by whose key and when its tokens were made.
+fn next_generation(m: &Machine<'_>, request: &Request, kept: &mut Kept, terms: &Terms) -> Result<KeptAccess, Fault> {
+    let server_key = m.server.current_key()?;
+    kept.rotated_at = m.now;
+    kept.server_key = server_key.id();
+    let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
+    Ok(KeptAccess {
+        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
+        scope: asked(request.scope, kept.scope),
+        resource: asked(request.resource, kept.resource),
+        issued_at: m.now,
+        expires_at: terms.access_ends,
+    })
 }
 
 /// Whether the grant's account is usable. The first look takes it as it was when it last decided, and the commit holds

@@ -5,15 +5,15 @@
 //! and nothing is written. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
-use super::{AccessSecret, Request, Tokens, asked, presented};
-use crate::server::change::{Found, Key, Kind, Version, What, sha256};
+use super::{Request, Tokens, asked, presented};
+use crate::server::change::{Found, Key, Version, What, sha256};
 use crate::server::credential::{Locator, Presented, refresh_is_ours};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
-use crate::server::policy::{Asking, Issuance};
+use crate::server::policy::Asking;
 use crate::server::record::{Digest, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
-use crate::server::step::{KeptAccess, Machine, NeedCommit, Step, Transition, usable};
+use crate::server::step::{Machine, NeedCommit, Step, Transition, usable};
 use crate::text::buf::Span;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
@@ -70,48 +70,22 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     let grant_key = token.locator.grant();
     check_token(m, &token, &grant, &grant_key)?;
     let mut kept = Kept::keep(grant_key, &grant, &mut m.scratch)?;
-    let account_live = super::look_at_account(m, &mut kept, found);
-    let policy = m.server.policy;
-    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
-    let terms = policy.decide(
-        &Issuance {
-            asking: Asking::Refresh,
-            confidential: m.caller.confidential,
-            grant_types: m.caller.grant_types,
-            client_scope: m.text(m.caller.scope),
-            client_resource: m.text(m.caller.resource),
-            consented_scope: m.text(kept.scope),
-            consented_resource: m.text(kept.resource),
-            scope: m.text(scope),
-            resource: m.text(resource),
-            account_live,
-            grant_ends: kept.expires_at,
-        },
-        m.now,
-    )?;
+    let ends = kept.expires_at;
+    let terms = super::decide(m, request, Asking::Refresh, &mut kept, found, ends)?;
     // From here on the request is valid, and state decides.
     usable(kept.state, kept.expires_at, m.now)?;
     let same = same_request(m, request);
     if token.generation != kept.generation {
+        let scope = asked(request.scope, kept.scope);
         return older(m, token, kept, grant_at, same, scope);
     }
-    if m.now >= kept.rotated_at.plus(policy.refresh_idle) {
+    if m.now >= kept.rotated_at.plus(m.server.policy.refresh_idle) {
         return Err(Fault::ExpiredGrant);
     }
-    let server_key = m.server.current_key()?;
     kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
-    kept.rotated_at = m.now;
     kept.rotated_by = Some(same);
-    kept.server_key = server_key.id();
-    let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
-    let access = KeptAccess {
-        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
-        scope,
-        resource,
-        issued_at: m.now,
-        expires_at: terms.access_ends,
-    };
-    let tokens = tokens(token.locator, &kept, terms.access_ends.since(m.now), scope);
+    let access = super::next_generation(m, request, &mut kept, &terms)?;
+    let tokens = Tokens::of(token.locator, &kept, true, terms.access_ends.since(m.now), access.scope);
     Ok(Decision::Commit(kept, Transition::Rotate { grant_at, access }, Outcome::Tokens(tokens)))
 }
 
@@ -150,24 +124,11 @@ fn older(
         }
         m.server.key(kept.server_key).ok_or(Fault::NoServerKey)?;
         let ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
-        return Ok(Decision::Grace(tokens(token.locator, &kept, ends.since(m.now), scope)));
+        return Ok(Decision::Grace(Tokens::of(token.locator, &kept, true, ends.since(m.now), scope)));
     }
     kept.state = GrantState::Ended;
     let transition = Transition::End { grant_at, what: What::RefreshReplayed };
     Ok(Decision::Commit(kept, transition, Outcome::Refused(Fault::SpentRefreshToken)))
-}
-
-const fn tokens(locator: Locator, kept: &Kept, expires_in: u32, scope: Span) -> Tokens {
-    Tokens {
-        locator,
-        access: AccessSecret::Derived,
-        refresh: true,
-        server_key: kept.server_key,
-        generation: kept.generation,
-        salt: kept.salt,
-        expires_in,
-        scope,
-    }
 }
 
 /// What makes a request the same: the authenticated client, the presented token, scope and resource as they were written.
