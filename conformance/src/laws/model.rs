@@ -35,7 +35,7 @@ const HISTORIES: u64 = 80;
 const STEPS: usize = 30;
 
 /// How many races are explained.
-const RACES: u64 = 200;
+const RACES: u64 = 400;
 
 /// What the contract says a store holds: what was put last under each key, and by which change.
 #[derive(Clone, Default, PartialEq)]

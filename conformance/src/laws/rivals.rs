@@ -147,7 +147,11 @@ pub(super) async fn load_is_one_snapshot<S: Store>(trial: Trial<S>) {
             let (id, text) = (writer.id(), turn.to_string());
             writer.applied("two records", &change(id, [put(x, At(at), &text), put(y, At(at), &text)])).await;
             at = id;
-            yield_now().await;
+            // No two writes within one load: they are to be spread over the loads.
+            let reads = writer.reads();
+            while writer.reads() == reads {
+                yield_now().await;
+            }
         }
         done.store(true, Ordering::Relaxed);
     }));
@@ -193,13 +197,13 @@ pub(super) async fn scan_while_others_write<S: Store>(trial: Trial<S>) {
     // Walkers go on until enough was written, and the writer until they have ended, so that they do meet.
     let (walkers, written) = (Arc::new(AtomicUsize::new(3)), Arc::new(AtomicUsize::new(0)));
     let mut tasks: Vec<Task> = Vec::new();
-    for limit in [1, 7, 40] {
+    for limit in [1, 3, 7] {
         let (trial, walkers, written, fixed) =
             (trial.clone(), Arc::clone(&walkers), Arc::clone(&written), fixed.clone());
         let grants: Vec<Key> = fixed.iter().filter(|key| key.kind == Kind::Grant).copied().collect();
         tasks.push(Box::pin(async move {
             let mut walks = 0;
-            while walks < 4 || written.load(Ordering::Relaxed) < 60 {
+            while walks < 4 || written.load(Ordering::Relaxed) < 100 {
                 let mut found = trial.walk(By::Kind(Kind::Grant), limit).await;
                 found.retain(|key| grants.contains(key));
                 trial.same("a walk by kind, as far as records were there all the while", &grants, &found);
@@ -223,7 +227,11 @@ pub(super) async fn scan_while_others_write<S: Store>(trial: Trial<S>) {
                 writer.applied("a record elsewhere", &change(id, [brief(key, Absent)])).await;
                 writer.applied("a put elsewhere", &change(writer.id(), [brief(key, At(id))])).await;
                 written.fetch_add(1, Ordering::Relaxed);
-                yield_now().await;
+                // No two writes within one page: they are to be spread over the walks.
+                let reads = writer.reads();
+                while writer.reads() == reads && walkers.load(Ordering::Relaxed) > 0 {
+                    yield_now().await;
+                }
             }
             // There are never many more to walk by, so that every walk ends.
             writer.sweep(LATER, 100).await;

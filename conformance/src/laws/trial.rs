@@ -25,17 +25,19 @@ pub(super) struct Trial<S> {
     law: &'static str,
     says: &'static str,
     drawn: Arc<AtomicU64>,
+    reads: Arc<AtomicU64>,
 }
 
 impl<S> Clone for Trial<S> {
     fn clone(&self) -> Self {
-        Self { store: Arc::clone(&self.store), law: self.law, says: self.says, drawn: Arc::clone(&self.drawn) }
+        let (store, drawn, reads) = (Arc::clone(&self.store), Arc::clone(&self.drawn), Arc::clone(&self.reads));
+        Self { store, law: self.law, says: self.says, drawn, reads }
     }
 }
 
 impl<S: Store> Trial<S> {
     pub(super) fn new(law: &'static str, says: &'static str, store: S) -> Self {
-        Self { store: Arc::new(store), law, says, drawn: Arc::default() }
+        Self { store: Arc::new(store), law, says, drawn: Arc::default(), reads: Arc::default() }
     }
 
     /// Panics in the name of the law.
@@ -54,6 +56,7 @@ impl<S: Store> Trial<S> {
     }
 
     pub(super) async fn load_slots(&self, keys: &Keys) -> OwnedFound {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.answer("load", self.store.load(keys).await)
     }
 
@@ -98,7 +101,13 @@ impl<S: Store> Trial<S> {
     }
 
     pub(super) async fn scan(&self, by: By, after: Option<Key>, limit: usize) -> Vec<(Key, OwnedRecord, Version)> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
         self.answer("scan", self.store.scan(by, after, limit).await)
+    }
+
+    /// How many loads and scans have begun, by all tasks of this trial.
+    pub(super) fn reads(&self) -> u64 {
+        self.reads.load(Ordering::Relaxed)
     }
 
     /// The keys of all pages, which must be in order and not too long.
