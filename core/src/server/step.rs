@@ -315,7 +315,8 @@ impl<'r> NeedCommit<'r> {
                 [code(redeemed, At(*code_at), true), grant(At(*grant_at)), access(new, Absent), None, None, None]
             }
             Transition::Rotate { grant_at, access: new } => {
-                [grant(At(*grant_at)), access(new, Absent), None, None, None, None]
+                // The new row first: the grant may have moved on before a lost acknowledgement is asked for again.
+                [access(new, Absent), grant(At(*grant_at)), None, None, None, None]
             }
             Transition::End { grant_at, .. } => [grant(At(*grant_at)), None, None, None, None, None],
             Transition::EndAccess { access_at, access: ended } => {
