@@ -1,16 +1,12 @@
 //! HTTP as the core wants it.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::HeaderValue;
 use std::time::{SystemTime, UNIX_EPOCH};
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
 
-/// How often a header came, and what it says if it came once.
-pub(crate) fn header(headers: &HeaderMap, name: HeaderName) -> Header<'_> {
-    once(headers.get_all(name))
-}
-
-/// What holds bytes that are no text counts as [`Header::Many`]: refused.
+/// How often a header came, and what it says if it came once. What holds bytes that are no text counts as
+/// [`Header::Many`]: refused.
 pub(crate) fn once<'h>(values: impl IntoIterator<Item = &'h HeaderValue>) -> Header<'h> {
     let mut values = values.into_iter();
     match (values.next(), values.next()) {
@@ -28,17 +24,18 @@ pub(crate) fn now() -> Option<UnixTime> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderMap;
     use axum::http::header::AUTHORIZATION;
 
     #[test]
     fn a_header_counts_once_only_if_it_came_once_as_text() {
         let mut headers = HeaderMap::new();
-        assert!(matches!(header(&headers, AUTHORIZATION), Header::Absent));
+        assert!(matches!(once(headers.get_all(AUTHORIZATION)), Header::Absent));
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic x"));
-        assert!(matches!(header(&headers, AUTHORIZATION), Header::One("Basic x")));
+        assert!(matches!(once(headers.get_all(AUTHORIZATION)), Header::One("Basic x")));
         headers.append(AUTHORIZATION, HeaderValue::from_static("Basic x"));
-        assert!(matches!(header(&headers, AUTHORIZATION), Header::Many));
+        assert!(matches!(once(headers.get_all(AUTHORIZATION)), Header::Many));
         headers.insert(AUTHORIZATION, HeaderValue::from_bytes(b"Basic \xff").unwrap());
-        assert!(matches!(header(&headers, AUTHORIZATION), Header::Many));
+        assert!(matches!(once(headers.get_all(AUTHORIZATION)), Header::Many));
     }
 }

@@ -1,10 +1,18 @@
-//! Valetkey on tokio.
+//! Valetkey on tokio: every protocol decision is the core's; this crate does what the core asks for.
 //!
-//! Every protocol decision is the core's; this crate does what the core asks for. Features, all on by default:
-//! `server` gives the authorization server as an axum `Router` over any [`store::Store`].
+//! Features, all but `rustls` on by default:
+//! - `server`: the authorization server as an axum `Router` over any [`store::Store`];
+//! - `resource`: the resource server as a tower `Layer`, with an axum extractor that tells who calls;
+//! - `client`: the client on reqwest;
+//! - `rustls`: its TLS, without which it reaches servers on loopback only. It is not on by default because it is felt
+//!   elsewhere: a `reqwest::Client` that another part of the program builds then needs a rustls provider too.
 
-#[cfg(feature = "server")]
+#[cfg(feature = "client")]
+pub mod client;
+#[cfg(any(feature = "server", feature = "resource"))]
 mod http;
+#[cfg(feature = "resource")]
+pub mod resource;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod store;

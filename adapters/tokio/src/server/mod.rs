@@ -27,11 +27,11 @@ pub use router::router;
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
 
-use crate::http::{header, now};
+use crate::http::{now, once};
 use crate::store::Store;
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
 use valetkey::error::TooSmall;
@@ -41,6 +41,7 @@ use valetkey::server::{
     write_metadata,
 };
 use valetkey::time::UnixTime;
+use valetkey::wire::header::Header;
 
 /// An authorization server over a store: issuer, policy, keys.
 pub struct AuthorizationServer<S> {
@@ -143,6 +144,10 @@ impl<S: Store> AuthorizationServer<S> {
             End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
         }
     }
+}
+
+fn header(headers: &HeaderMap, name: HeaderName) -> Header<'_> {
+    once(headers.get_all(name))
 }
 
 /// The time, and bytes that are drawn for one request and never used again.

@@ -1,0 +1,184 @@
+//! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{ClientBuilder, redirect, retry};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+use valetkey::client::{Post, Response};
+use valetkey::text::uri;
+use zeroize::Zeroizing;
+
+/// How long a request may take in all.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends requests to an authorization server: over TLS unless it is on loopback, following no redirect, reading no more
+/// than the cap, and never twice. Cheap to clone; connections are kept for the next request.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    http: reqwest::Client,
+}
+
+impl Transport {
+    /// By the certificates that this platform trusts, and without a proxy.
+    ///
+    /// # Errors
+    /// [`SendError::Setup`]: TLS cannot be set up on this machine.
+    pub fn new() -> Result<Self, SendError> {
+        Self::from_builder(with_tls(reqwest::Client::builder().no_proxy())?)
+    }
+
+    /// With certificates, a proxy or a resolver of your own. Redirects, retries and the timeout are set here, whatever
+    /// the builder says.
+    ///
+    /// # Errors
+    /// [`SendError::Setup`].
+    pub fn from_builder(builder: ClientBuilder) -> Result<Self, SendError> {
+        let builder = builder.redirect(redirect::Policy::none()).retry(retry::never()).timeout(TIMEOUT).referer(false);
+        Ok(Self { http: builder.build().map_err(|e| SendError::Setup(e.into()))? })
+    }
+
+    /// Sends the request once, whatever its duties say of retries.
+    ///
+    /// # Errors
+    /// [`SendError`]. But for [`SendError::Insecure`], the request may have arrived.
+    pub async fn send(&self, post: &Post<'_>) -> Result<Received, SendError> {
+        let Post { url, authorization, body, .. } = *post;
+        self.post(url, authorization, post.content_type, post.accept, body, post.duties.body_cap).await
+    }
+
+    pub(crate) async fn post(
+        &self,
+        url: &str,
+        authorization: Option<&str>,
+        content_type: &str,
+        accept: &str,
+        body: &str,
+        cap: usize,
+    ) -> Result<Received, SendError> {
+        if !uri::is_endpoint(url) {
+            return Err(SendError::Insecure);
+        }
+        let request = self.http.post(url).header(CONTENT_TYPE, content_type).header(ACCEPT, accept);
+        let request = match authorization.map(HeaderValue::from_str) {
+            Some(Ok(mut value)) => {
+                value.set_sensitive(true);
+                request.header(AUTHORIZATION, value)
+            }
+            Some(Err(_)) => return Err(SendError::Setup("the credentials cannot stand in a header".into())),
+            None => request,
+        };
+        let mut response = request.body(body.to_owned()).send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
+        // It never grows, so that no copy of a token is left behind.
+        let mut body = Zeroizing::new(Vec::with_capacity(cap));
+        while let Some(chunk) = response.chunk().await? {
+            if chunk.len() > cap - body.len() {
+                return Err(SendError::TooLong);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Received { status, content_type, retry_after, body })
+    }
+}
+
+/// A header's value, unless it came twice or is no text.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).into_iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    Some(value.to_str().ok()?.to_owned())
+}
+
+/// What came back. The body is zeroed when this is dropped.
+pub struct Received {
+    status: u16,
+    content_type: Option<String>,
+    retry_after: Option<String>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Received {
+    /// As a flow reads it.
+    pub fn response(&self) -> Response<'_> {
+        Response {
+            status: self.status,
+            content_type: self.content_type.as_deref(),
+            retry_after: self.retry_after.as_deref(),
+            body: &self.body,
+        }
+    }
+
+    /// As many bytes as reading it can take.
+    pub fn scratch(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(vec![0; self.body.len()])
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// Why nothing came back. Holds no secret.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The URL is neither https nor on loopback. Nothing was sent.
+    Insecure,
+    /// The transport or the request cannot be set up. Nothing was sent.
+    Setup(Box<dyn Error + Send + Sync>),
+    /// The server could not be reached or broke off.
+    Unreachable(Box<dyn Error + Send + Sync>),
+    /// It took more than [`TIMEOUT`].
+    Timeout,
+    /// The body is longer than the request's duties allow.
+    TooLong,
+}
+
+impl From<reqwest::Error> for SendError {
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() { Self::Timeout } else { Self::Unreachable(error.into()) }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insecure => "the URL must be https, or http on loopback",
+            Self::Setup(_) => "the request cannot be made on this machine",
+            Self::Unreachable(_) if cfg!(not(feature = "rustls")) => {
+                "the server could not be reached; https takes feature `rustls`"
+            }
+            Self::Unreachable(_) => "the server could not be reached, or broke off",
+            Self::Timeout => "the server took too long to answer",
+            Self::TooLong => "the server answered more than is read",
+        })
+    }
+}
+
+impl Error for SendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Setup(error) | Self::Unreachable(error) => Some(error.as_ref()),
+            Self::Insecure | Self::Timeout | Self::TooLong => None,
+        }
+    }
+}
+
+#[cfg(feature = "rustls")]
+fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, SendError> {
+    use rustls_platform_verifier::BuilderVerifierExt;
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .and_then(|builder| builder.with_platform_verifier())
+        .map_err(|error| SendError::Setup(error.into()))?;
+    Ok(builder.tls_backend_preconfigured(config.with_no_client_auth()))
+}
+
+#[cfg(not(feature = "rustls"))]
+const fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, SendError> {
+    Ok(builder)
+}

@@ -1,0 +1,85 @@
+//! Who tells what a token is worth, and how it is told.
+
+use std::future::Future;
+use valetkey::secret::SecretText;
+use valetkey::time::UnixTime;
+use valetkey::wire::introspection::Introspection;
+
+/// Tells what an access token is worth now.
+pub trait Introspect: Send + Sync + 'static {
+    /// `None` if it cannot be told now; the operator was told why.
+    fn look_up(&self, token: SecretText<'_>) -> impl Future<Output = Option<OwnedIntrospection>> + Send;
+}
+
+/// The owned twin of [`Introspection`], which says what each field is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each is the field of the borrowed view")]
+pub struct OwnedIntrospection {
+    pub active: bool,
+    pub issuer: String,
+    pub client_id: String,
+    pub subject: String,
+    pub scope: String,
+    pub audience: String,
+    pub issued_at: UnixTime,
+    pub not_before: UnixTime,
+    pub expires_at: UnixTime,
+    pub auth_time: Option<UnixTime>,
+}
+
+impl OwnedIntrospection {
+    /// The borrowed view.
+    pub fn as_view(&self) -> Introspection<'_> {
+        let Self { active, issuer, client_id, subject, scope, audience, issued_at, not_before, expires_at, auth_time } =
+            self;
+        Introspection {
+            active: *active,
+            issuer,
+            client_id,
+            subject,
+            scope,
+            audience,
+            issued_at: *issued_at,
+            not_before: *not_before,
+            expires_at: *expires_at,
+            auth_time: *auth_time,
+        }
+    }
+}
+
+impl From<&Introspection<'_>> for OwnedIntrospection {
+    fn from(view: &Introspection<'_>) -> Self {
+        Self {
+            active: view.active,
+            issuer: view.issuer.to_owned(),
+            client_id: view.client_id.to_owned(),
+            subject: view.subject.to_owned(),
+            scope: view.scope.to_owned(),
+            audience: view.audience.to_owned(),
+            issued_at: view.issued_at,
+            not_before: view.not_before,
+            expires_at: view.expires_at,
+            auth_time: view.auth_time,
+        }
+    }
+}
+
+#[cfg(feature = "server")]
+mod local {
+    use super::{Introspect, OwnedIntrospection};
+    use crate::http::now;
+    use crate::server::{AuthorizationServer, End, drive};
+    use crate::store::Store;
+    use valetkey::secret::SecretText;
+    use valetkey::server::{SCRATCH, introspect_local};
+
+    /// Straight from the store, for an API in the program of its authorization server.
+    impl<S: Store> Introspect for AuthorizationServer<S> {
+        async fn look_up(&self, token: SecretText<'_>) -> Option<OwnedIntrospection> {
+            let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+            let step = introspect_local(&server, token, now()?, &mut scratch);
+            let End::Reply(reply) = drive(step, self.store(), None).await else { return None };
+            Some(OwnedIntrospection::from(&reply.introspection()?))
+        }
+    }
+}
