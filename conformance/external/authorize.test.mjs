@@ -144,6 +144,7 @@ suite('what the client is told of', () => {
     ['rfc7636_4_2_04 a challenge too short', { code_challenge: 'A'.repeat(42) }, 'invalid_request'],
     ['rfc7636_4_2_04 a challenge too long', { code_challenge: 'A'.repeat(44) }, 'invalid_request'],
     ['rfc7636_4_2_04 a challenge padded', { code_challenge: `${'A'.repeat(43)}=` }, 'invalid_request'],
+    ['rfc8707_2_03 a resource unknown', { resource: 'https://foreign.example/' }, 'invalid_target'],
     ['a request object', { request: 'e30.e30.' }, 'invalid_request'],
   ];
   for (const [name, parameters, error] of cases) {
@@ -247,7 +248,7 @@ suite('login and consent', () => {
     assert.ok((await here.decide(consent)) instanceof URL, 'the attempt spent nothing');
   });
 
-  test('a form from another site, or without its token, agrees to nothing', async () => {
+  test('rfc6749_10_12_03 a form from another site, or without its token, agrees to nothing', async () => {
     const person = new Person();
     const page = await person.toConsent(authorizeUrl(WEB));
     const target = page.form('decision', 'allow');
@@ -264,6 +265,22 @@ suite('login and consent', () => {
     const wrongToken = await person.submit(target, { decision: 'allow', csrf: 'A'.repeat(43) });
     assert.ok(!(wrongToken instanceof URL));
     assert.ok((await person.decide(page)) instanceof URL, 'the attempts spent nothing');
+  });
+
+  test('rfc6749_3_1_01 nobody agrees to anything before it is known who they are', async () => {
+    const person = new Person();
+    const login = await person.open(authorizeUrl(WEB));
+    const form = { ...login.form('password'), action: new URL('/consent', ISSUER) };
+    const answer = await person.submit(form, { decision: 'allow', scope: 'read', username: null, password: null });
+    assert.ok(!(answer instanceof URL), 'no code');
+    assert.ok(answer.asksForPassword);
+  });
+
+  test('rfc8252_8_6_01 rfc6749_10_2_02 a public client is agreed to each time', async () => {
+    for (let times = 0; times < 2; times += 1) {
+      const page = await alice.toConsent(authorizeUrl(SPA));
+      assert.ok((await alice.decide(page)) instanceof URL);
+    }
   });
 
   test('a sealed request that was altered is refused', async () => {

@@ -1,6 +1,8 @@
 // The endpoints as HTTP sees them: methods, headers, statuses, parameters that are wrong, and where nothing may redirect.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { request } from 'node:http';
 import { suite, test } from 'node:test';
 import { Person } from './person.mjs';
 import {
@@ -138,6 +140,12 @@ suite('the token endpoint', () => {
     assert.equal((await introspect(body.access_token)).scope, 'telemetry:write');
   });
 
+  test('rfc8707_2_03 a resource that is unknown, or none at all, is invalid_target', async () => {
+    for (const resource of ['https://foreign.example/', 'relative', 'https://foreign.example/#fragment']) {
+      assertRefused(await token(WEB, { ...CLIENT_CREDENTIALS, resource }), 'invalid_target');
+    }
+  });
+
   test('a body that is no form is refused', async () => {
     for (const type of ['application/json', 'text/plain', 'multipart/form-data; boundary=x']) {
       const init = { method: 'POST', headers: { authorization: basic(WEB), 'content-type': type }, body: '{}' };
@@ -210,6 +218,17 @@ suite('the API', () => {
     const answer = await read(await fetch(`${ISSUER}/api/data?access_token=${body.access_token}`));
     assert.equal(answer.status, 401);
     assert.doesNotMatch(answer.headers.get('www-authenticate'), /error/);
+  });
+
+  test('rfc6750_2_2_03 a token in the body of a GET is no token', async () => {
+    const { body } = await token(WEB, CLIENT_CREDENTIALS);
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const sent = request(`${ISSUER}/api/data`, { method: 'GET', headers, agent: false });
+    sent.end(form({ access_token: body.access_token }).toString());
+    const [answer] = await once(sent, 'response');
+    answer.resume();
+    assert.equal(answer.statusCode, 401);
+    assert.doesNotMatch(answer.headers['www-authenticate'], /error/);
   });
 
   test('rfc6750_3_1_01 oauth21_5_2_01 rfc6749_7_01 the three refusals', async () => {

@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { Person } from './person.mjs';
-import { OTHER, REDIRECT_URI, SPA, WEB, codeFor, data, introspect, pkce, post, refresh, token, tokensFor } from './program.mjs';
+import {
+  OTHER, REDIRECT_URI, SPA, WEB,
+  authorizeUrl, codeFor, data, introspect, pkce, post, refresh, token, tokensFor,
+} from './program.mjs';
 
 const alice = new Person();
 
@@ -11,6 +14,12 @@ function assertRefused(answer, error, status = 400) {
   assert.deepEqual([answer.status, answer.body?.error], [status, error], answer.text);
   assert.equal(answer.body.access_token, undefined);
   assert.equal(answer.headers.get('cache-control'), 'no-store');
+}
+
+/** A token with each of its characters changed in turn, cut short, and made longer. */
+function altered(text) {
+  const flipped = [...text].map((c, at) => text.slice(0, at) + (c === 'A' ? 'B' : 'A') + text.slice(at + 1));
+  return [...flipped, text.slice(0, -1), `${text}A`, `${text}=`];
 }
 
 suite('a code', () => {
@@ -41,7 +50,7 @@ suite('a code', () => {
     assert.equal((await token(WEB, { ...named, redirect_uri: REDIRECT_URI })).status, 200);
   });
 
-  test('rfc8252_7_3_01 a loopback client may listen on any port', async () => {
+  test('rfc8252_7_3_01 rfc8252_8_1_01 a loopback client may listen on any port', async () => {
     const redirect_uri = 'http://127.0.0.1:50123/cb';
     const code = await codeFor(alice, SPA, { redirect_uri });
     assertRefused(await token(SPA, { ...code, redirect_uri: REDIRECT_URI }), 'invalid_grant');
@@ -84,10 +93,18 @@ suite('a code', () => {
   test('rfc6749_4_1_3_04 rfc6749_5_2_03 what is no code is refused', async () => {
     const code = await codeFor(alice, WEB);
     const tokens = await tokensFor(alice, WEB);
-    const flipped = (code.code[0] === 'A' ? 'B' : 'A') + code.code.slice(1);
-    for (const wrong of ['x', flipped, `${code.code}A`, tokens.access_token, tokens.refresh_token]) {
+    for (const wrong of ['x', ...altered(code.code), tokens.access_token, tokens.refresh_token]) {
       assertRefused(await token(WEB, { ...code, code: wrong }), 'invalid_grant');
     }
+    assert.equal((await token(WEB, code)).status, 200, 'the attempts spent nothing');
+  });
+
+  test('rfc7636_4_4_02 oauth21_4_1_2_01 nobody can read the challenge from it', async () => {
+    const { challenge } = pkce();
+    const callback = await alice.authorize(authorizeUrl(SPA, { code_challenge: challenge }));
+    assert.ok(!callback.href.includes(challenge));
+    const code = Buffer.from(callback.searchParams.get('code'), 'base64url');
+    assert.equal(code.indexOf(Buffer.from(challenge, 'base64url')), -1);
   });
 
   test('oauth21_4_1_3_01 rfc9700_4_2_4_02 rfc6749_10_5_01 a second valid use ends what the first got', async () => {
@@ -115,6 +132,17 @@ suite('a code', () => {
     const good = answers.filter(({ status }) => status === 200);
     assert.equal(good.length, 1);
     assert.deepEqual(await introspect(good[0].body.access_token), { active: false });
+  });
+});
+
+suite('an access token', () => {
+  test('rfc6750_5_2_01 rfc6749_10_3_02 one that was altered is worth nothing', async () => {
+    const tokens = await tokensFor(alice, WEB);
+    for (const forged of altered(tokens.access_token)) {
+      assert.deepEqual(await introspect(forged), { active: false });
+    }
+    assert.equal((await data(altered(tokens.access_token)[0])).status, 401);
+    assert.equal((await introspect(tokens.access_token)).active, true);
   });
 });
 
@@ -150,7 +178,7 @@ suite('a refresh token', () => {
     assert.equal((await refresh(WEB, tokens.refresh_token)).status, 200, 'the attempts spent nothing');
   });
 
-  test('rfc9700_4_14_2_01 it does not reach a resource that nobody agreed to', async () => {
+  test('rfc9700_4_14_2_01 rfc8707_2_2_01 it does not reach a resource that nobody agreed to', async () => {
     const tokens = await tokensFor(alice, WEB);
     const answer = await refresh(WEB, tokens.refresh_token, { resource: 'https://foreign.example/' });
     assertRefused(answer, 'invalid_target');
@@ -169,12 +197,11 @@ suite('a refresh token', () => {
     }
   });
 
-  test('one that was altered ends nothing', async () => {
+  test('rfc9700_4_14_2_03 rfc6749_10_3_02 one that was altered is refused and ends nothing', async () => {
     const tokens = await tokensFor(alice, WEB);
-    const at = tokens.refresh_token.length - 10;
-    const flipped = tokens.refresh_token[at] === 'A' ? 'B' : 'A';
-    const forged = tokens.refresh_token.slice(0, at) + flipped + tokens.refresh_token.slice(at + 1);
-    assertRefused(await refresh(WEB, forged), 'invalid_grant');
+    for (const forged of altered(tokens.refresh_token)) {
+      assertRefused(await refresh(WEB, forged), 'invalid_grant');
+    }
     assert.equal((await refresh(WEB, tokens.refresh_token)).status, 200);
   });
 
