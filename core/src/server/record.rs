@@ -8,6 +8,9 @@ use crate::time::UnixTime;
 use core::fmt;
 
 /// A SHA-256, or 32 random bytes. Shown as hexadecimal where people read it.
+///
+/// What is kept as one is no secret: from the SHA-256 of a drawn secret there is no way back, and salts and identifiers
+/// give nothing without a server key. So `Debug` shows it, as it is what records are told apart by in a log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
@@ -60,18 +63,34 @@ pub enum GrantState {
     Ended,
 }
 
-/// Defines a view with borrowed text and its owned twin from one list of fields.
+/// Defines a view with borrowed text and its owned twin from one list of fields. `text` is text, `hash` is text that
+/// `Debug` does not show, other types stand in brackets.
 macro_rules! records {
     ($($(#[$meta:meta])* $name:ident / $twin:ident { $($(#[$field_meta:meta])* $field:ident : $kind:tt),* $(,)? })*) => { $(
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[derive(Clone, Copy, PartialEq, Eq)]
         pub struct $name<'a> { $($(#[$field_meta])* pub $field: records!(view 'a $kind)),* }
+
+        impl fmt::Debug for $name<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut shown = f.debug_struct(stringify!($name));
+                $(shown.field(stringify!($field), records!(shown self $field $kind));)*
+                shown.finish()
+            }
+        }
 
         #[doc = concat!("The owned twin of [`", stringify!($name), "`].")]
         #[cfg(feature = "alloc")]
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[derive(Clone, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub struct $twin { $($(#[$field_meta])* pub $field: records!(owned $kind)),* }
+
+        #[cfg(feature = "alloc")]
+        impl fmt::Debug for $twin {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.as_view(), f)
+            }
+        }
 
         #[cfg(feature = "alloc")]
         impl $twin {
@@ -88,12 +107,18 @@ macro_rules! records {
             }
         }
     )* };
+    (shown $self:ident $field:ident hash) => { &format_args!("..") };
+    (shown $self:ident $field:ident $kind:tt) => { &$self.$field };
+    (view $l:lifetime hash) => { &$l str };
     (view $l:lifetime text) => { &$l str };
     (view $l:lifetime [$t:ty]) => { $t };
+    (owned hash) => { alloc::string::String };
     (owned text) => { alloc::string::String };
     (owned [$t:ty]) => { $t };
+    (lend $self:ident $field:ident hash) => { &$self.$field };
     (lend $self:ident $field:ident text) => { &$self.$field };
     (lend $self:ident $field:ident [$t:ty]) => { $self.$field };
+    (own $view:ident $field:ident hash) => { $view.$field.into() };
     (own $view:ident $field:ident text) => { $view.$field.into() };
     (own $view:ident $field:ident [$t:ty]) => { $view.$field };
 }
@@ -108,7 +133,7 @@ records! {
         /// How it proves who it is; also tells public from confidential.
         auth: [ClientAuth],
         /// What `auth` says; empty for a public client.
-        secret: text,
+        secret: hash,
         /// Registered redirect URIs, complete.
         redirect_uris: text,
         /// Grants that it may use.
@@ -130,7 +155,7 @@ records! {
         /// What the pages call this person.
         name: text,
         /// The Argon2id hash of the password, in PHC form.
-        password: text,
+        password: hash,
         /// `false`: locked or removed.
         live: [bool],
     }
