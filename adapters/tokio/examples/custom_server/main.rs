@@ -40,8 +40,8 @@ impl Pages for MyPages {
              <button name=say value=yes>Yes</button> <button name=say value=no>No</button></form>"
         );
         let cookie = format!("browser={browser}; HttpOnly; SameSite=Lax; Path=/");
-        ([("set-cookie", cookie.as_str()), ("content-security-policy", "frame-ancestors 'none'")], Html(page))
-            .into_response()
+        let framing = ("content-security-policy", "frame-ancestors 'none'");
+        ([("set-cookie", cookie.as_str()), framing, ("cache-control", "no-store")], Html(page)).into_response()
     }
 
     fn refuse(&self, fault: Fault) -> Response {
