@@ -3,6 +3,7 @@
 //! It is a library only so that its tests can reach it; what other programs build on is `valetkey` and
 //! `valetkey-tokio`.
 
+pub mod api;
 pub mod assets;
 pub mod authorize;
 pub mod chart;

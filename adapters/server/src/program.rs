@@ -6,7 +6,7 @@ use crate::pages::Site;
 use crate::passwords::Passwords;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::{demo, seed};
+use crate::{api, demo, seed};
 use axum::Router;
 use std::error::Error;
 use std::sync::Arc;
@@ -47,7 +47,11 @@ pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Resu
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
     let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.behind_tls_proxy);
-    Ok(serve::router(front).merge(authorize::router(people)).merge(router(server)))
+    let mut app = serve::router(front).merge(authorize::router(people)).merge(router(Arc::clone(&server)));
+    if demo {
+        app = app.merge(api::router(Site::of(issuer).base(), server));
+    }
+    Ok(app)
 }
 
 fn policy(lifetimes: &Lifetimes) -> Policy {

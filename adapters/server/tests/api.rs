@@ -1,0 +1,56 @@
+//! The demo's endpoints for programs: a token is got, opens the API, is introspected, and is taken back.
+
+mod common;
+
+use common::{Answered, Program};
+use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+
+async fn token(program: &Program, id: &str, secret: &str, scope: &str) -> String {
+    let fields =
+        [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
+    program.post("/token", &fields).await.json()["access_token"].as_str().unwrap().to_owned()
+}
+
+async fn data(program: &Program, token: &str) -> Answered {
+    program.get("/api/data", HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {token}").parse().unwrap())])).await
+}
+
+#[tokio::test]
+async fn a_good_token_opens_the_api_until_it_is_revoked() {
+    let program = Program::start().await;
+    let read = token(&program, "demo-web", "web-secret", "read").await;
+    let opened = data(&program, &read).await;
+    assert_eq!((opened.status, &*opened.body), (200, r#"{"data":"This is protected data."}"#));
+    let revoke = [("client_id", "demo-web"), ("client_secret", "web-secret"), ("token", &*read)];
+    assert_eq!(program.post("/revoke", &revoke).await.status, 200);
+    let closed = data(&program, &read).await;
+    assert_eq!(closed.status, 401);
+    assert!(closed.header(WWW_AUTHENTICATE).contains("error=\"invalid_token\""), "{closed:?}");
+    let introspect = [("client_id", "demo-api"), ("client_secret", "api-secret"), ("token", &*read)];
+    assert_eq!(program.post("/introspect", &introspect).await.json(), serde_json::json!({ "active": false }));
+}
+
+#[tokio::test]
+async fn a_token_without_the_scope_and_no_token_get_their_own_challenges() {
+    let program = Program::start().await;
+    let write = token(&program, "demo-web", "web-secret", "write").await;
+    let refused = data(&program, &write).await;
+    assert_eq!(refused.status, 403);
+    let challenge = refused.header(WWW_AUTHENTICATE);
+    assert!(challenge.contains("error=\"insufficient_scope\"") && challenge.contains("scope=\"read\""), "{challenge}");
+    let bare = program.get("/api/data", HeaderMap::new()).await;
+    assert_eq!(bare.status, 401);
+    assert!(bare.header(WWW_AUTHENTICATE).starts_with("Bearer ") && !bare.header(WWW_AUTHENTICATE).contains("error"));
+}
+
+#[tokio::test]
+async fn each_client_of_the_demo_does_what_it_is_for() {
+    let program = Program::start().await;
+    token(&program, "demo-device", "device-secret", "telemetry:write").await;
+    let other = token(&program, "demo-other", "other-secret", "read write").await;
+    let introspect = [("client_id", "demo-api"), ("client_secret", "api-secret"), ("token", &*other)];
+    let answer = program.post("/introspect", &introspect).await.json();
+    assert_eq!((&answer["active"], &answer["client_id"]), (&true.into(), &"demo-other".into()));
+    let web = [("client_id", "demo-web"), ("client_secret", "web-secret"), ("token", &*other)];
+    assert_eq!(program.post("/introspect", &web).await.status, 401, "only the API may introspect");
+}
