@@ -211,19 +211,22 @@ fn authorize_request() -> Vec<String> {
 }
 
 fn introspection() -> Vec<String> {
-    texts(&[
-        "Bearer mF_9.B5f-4.1JqM\nread\nhttps://api.example\nhttps://as.example\nread write\nalice\na",
-        "Bearer abc==\nread\nhttps://x.example https://api.example\nhttps://as.example\nwrite\nalice\nar",
-        "bearer  abc\nread\n\n\nread\n\nar",
-        "Bearer abc\n\n\n\n\n\nae",
-        "Bearer abc\n\n\nhttps://evil.example\n\n\na",
-        "Bearer a b\nread",
-        "Bearer\n",
-        "Basic YTpi\na\"b\\c",
-        "DPoP abc\n",
-        "Bearer a,b=\n",
-        "Bearer abc\nre\"ad \u{e9}\n\n\n\"\\\u{7f}\nsub\n\n",
-    ])
+    let bodies = [
+        r#"{"active":true,"iss":"https://as.example","client_id":"web","sub":"alice","scope":"read write","aud":"https://api.example","exp":1700000001,"nbf":1700000000,"token_type":"Bearer"}"#,
+        r#"{"active":true,"scope":"read","aud":["https://x.example","https:\/\/api.example"],"iat":1,"auth_time":2}"#,
+        r#"{"active":true,"scope":"read","cnf":{"jkt":"x"}}"#,
+        r#"{"active":true,"scope":"read","token_type":"DPoP"}"#,
+        r#"{"active":true,"scope":"read","exp":1700000000}"#,
+        r#"{"active":true,"scope":"read","exp":1.5}"#,
+        r#"{"active":true,"scope":"","aud":["a b",""]}"#,
+        r#"{"active":false,"scope":7}"#,
+        r#"{"active":"true","x":[{"active":true}]}"#,
+    ];
+    let mut seeds: Vec<String> = bodies.iter().map(|body| format!("Bearer mF_9.B5f-4.1JqM\nread\n\n{body}")).collect();
+    seeds.extend(bodies[..2].iter().map(|body| format!("bearer  abc==\nread write\nr\n{body}")));
+    let headers = ["Bearer a b", "Bearer", "Bearer ", "Basic YTpi", "DPoP abc", "Bearer a,b=", ""];
+    seeds.extend(headers.map(|header| format!("{header}\na\"b\\c\n\n{{}}")));
+    seeds
 }
 
 fn server_sequence() -> Vec<String> {
