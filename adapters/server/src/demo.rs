@@ -120,14 +120,14 @@ curl -s -u demo-device:device-secret -d grant_type=client_credentials -d scope=t
 
 # A token that may read is kept in a variable, and the API takes it
 TOKEN=$(curl -s -u demo-web:web-secret -d grant_type=client_credentials -d scope=read {issuer}/token | sed 's/.*"access_token":"\([^"]*\)".*/\1/')
-curl -i -H "Authorization: Bearer $TOKEN" {issuer}/api/data
+curl -si -H "Authorization: Bearer $TOKEN" {issuer}/api/data
 
 # An API asks what the token is worth
 curl -s -u demo-api:api-secret -d "token=$TOKEN" {issuer}/introspect
 
 # The token is taken back, and is worth nothing
 curl -s -u demo-web:web-secret -d "token=$TOKEN" {issuer}/revoke
-curl -i -H "Authorization: Bearer $TOKEN" {issuer}/api/data
+curl -si -H "Authorization: Bearer $TOKEN" {issuer}/api/data
 
 # A person logs in ({USERNAME} / {PASSWORD}): open this in a browser
 {authorize}

@@ -6,8 +6,7 @@ use common::{Answered, Program};
 use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
 
 async fn token(program: &Program, id: &str, secret: &str, scope: &str) -> String {
-    let fields =
-        [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
+    let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
     program.post("/token", &fields).await.json()["access_token"].as_str().unwrap().to_owned()
 }
 
