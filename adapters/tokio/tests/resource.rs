@@ -14,7 +14,7 @@ use valetkey::server::secret_digest;
 use valetkey_memory::MemoryStore;
 use valetkey_tokio::client::Transport;
 use valetkey_tokio::resource::{Access, Audience, Guard, Introspect, OwnedIntrospection, RemoteIntrospection};
-use valetkey_tokio::server::{AuthorizationServer, router};
+use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Owner, Verifier, router};
 
 const API: &str = "https://api.example";
 const BOTH: [&str; 2] = ["/local", "/remote"];
@@ -203,4 +203,22 @@ async fn an_authorization_server_that_cannot_be_asked_is_answered_with_503() {
         assert_eq!(answer.status, 503, "{api}");
         assert!(answer.headers.get("www-authenticate").is_none(), "another token would not help");
     }
+}
+
+#[tokio::test]
+async fn debug_shows_no_secret() {
+    let run = common::start(MemoryStore::new()).await;
+    let query = format!(
+        "response_type=code&client_id=demo-spa&scope=read&state=a-secret&code_challenge={}&code_challenge_method=S256",
+        common::CHALLENGE
+    );
+    let Begun::Ask(pending) = run.server.begin(&query, "a-secret").await else { panic!("nobody was asked") };
+    let answer = run.server.answer(&pending.sealed, "a-secret", Owner::Denied).await;
+    assert!(matches!(answer, Answer::Redirect(_)));
+    let transport = Transport::from_builder(reqwest::Client::builder().no_proxy()).unwrap();
+    let remote = RemoteIntrospection::new("https://as.example", "a", SecretText::new("a-secret"), transport).unwrap();
+    let verifier = Verifier::new(|_, _| async { Some(false) });
+    let shown = format!("{:?} {pending:?} {answer:?} {remote:?} {verifier:?}", run.server);
+    assert!(!shown.contains("a-secret") && !shown.contains("sealed") && !shown.contains("location"), "{shown}");
+    assert!(!shown.contains("Basic") && !shown.contains("YTph"), "{shown}");
 }

@@ -72,12 +72,20 @@ pub enum Begun {
 
 /// How it ends.
 #[must_use]
-#[derive(Debug)]
 pub enum Answer {
     /// The browser goes back to the client, with a code or an error.
     Redirect(Response),
     /// There is nowhere that may be redirected to: show a page, with [`Fault::page_status`] and [`Fault::description`].
     Page(Fault),
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Redirect(_) => f.write_str("Redirect(..)"), // a code is in it
+            Self::Page(fault) => write!(f, "Page({fault})"),
+        }
+    }
 }
 
 impl<S: Store> AuthorizationServer<S> {
