@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use valetkey::server::{
-    IntrospectRequest, Reply, Response, RevokeRequest, SCRATCH, Step, TokenRequest, introspect, revoke, token,
+    FormRequest, Reply, Response, SCRATCH, Step, introspect, revoke, token,
 };
 use valetkey::text::base64;
 use valetkey::wire::header::Header;
@@ -29,7 +29,7 @@ fuzz_target!(|input: &[u8]| {
     let client = caller(authorization, &pairs);
     let (mut scratch, mut out) = (vec![0; SCRATCH], [0; 2048]);
 
-    let request = TokenRequest { authorization, content_type: FORM, body };
+    let request = FormRequest { authorization, content_type: FORM, body };
     let (reply, changed) = run(token(&SERVER, &request, NOW, entropy(99), &mut scratch));
     let response = reply.write(&mut out).expect("there is room");
     assert!(!changed || client.is_some(), "nothing changes without credentials");
@@ -52,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
     }
     drop(reply);
 
-    let request = RevokeRequest { authorization, content_type: FORM, body };
+    let request = FormRequest { authorization, content_type: FORM, body };
     let (reply, changed) = run(revoke(&SERVER, &request, NOW, entropy(98), &mut scratch));
     let response = reply.write(&mut out).expect("there is room");
     if changed {
@@ -68,7 +68,7 @@ fuzz_target!(|input: &[u8]| {
     }
     drop(reply);
 
-    let request = IntrospectRequest { authorization, content_type: FORM, body };
+    let request = FormRequest { authorization, content_type: FORM, body };
     let (reply, changed) = run(introspect(&SERVER, &request, NOW, &mut scratch));
     assert!(!changed, "looking changes nothing");
     let response = reply.write(&mut out).expect("there is room");

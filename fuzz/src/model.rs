@@ -10,7 +10,7 @@ use valetkey::secret::SecretText;
 use valetkey::server::change::{Committed, Key};
 use valetkey::server::fault::Fault;
 use valetkey::server::{
-    AuthorizeRequest, IntrospectRequest, Owner, Reply, RevokeRequest, Step, TokenRequest, authorize, introspect,
+    AuthorizeRequest, FormRequest, Owner, Reply, Step, authorize, introspect,
     introspect_local, reopen, revoke, token,
 };
 use valetkey::text::scope::is_subset;
@@ -190,7 +190,7 @@ impl<'r> Model<'r> {
         let body = format!("{}&{own}", query(pairs));
         self.begin(intent, |m, room| {
             let authorization = if header.is_empty() { Header::Absent } else { Header::One(&header) };
-            let request = TokenRequest { authorization, content_type: FORM, body: body.as_bytes() };
+            let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
             token(&SERVER, &request, m.now, entropy(m.draws), room)
         });
     }
@@ -232,7 +232,7 @@ impl<'r> Model<'r> {
         let body = format!("token={text}&{own}");
         self.begin(Intent::Revoke { token: at, own: !foreign }, |m, room| {
             let authorization = if header.is_empty() { Header::Absent } else { Header::One(&header) };
-            let request = RevokeRequest { authorization, content_type: FORM, body: body.as_bytes() };
+            let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
             revoke(&SERVER, &request, m.now, entropy(m.draws), room)
         });
     }
@@ -245,7 +245,7 @@ impl<'r> Model<'r> {
             }
             let (header, body) = (basic("api", "api-secret"), format!("token={text}"));
             let request =
-                IntrospectRequest { authorization: Header::One(&header), content_type: FORM, body: body.as_bytes() };
+                FormRequest { authorization: Header::One(&header), content_type: FORM, body: body.as_bytes() };
             introspect(&SERVER, &request, m.now, room)
         });
     }

@@ -6,7 +6,7 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, TokenRequest, authorize,
+    AuthorizeRequest, ENTROPY, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, FormRequest, authorize,
     secret_digest, token,
 };
 use valetkey::text::base64;
@@ -227,7 +227,7 @@ fn consent(query: &str, n: u64, store: &mut Store) -> String {
 
 fn tokens(authorization: Header<'_>, body: &str, n: u64, store: &mut Store) -> serde_json::Value {
     let (mut scratch, mut out) = ([0; SCRATCH], [0; 1024]);
-    let request = TokenRequest { authorization, content_type: FORM, body: body.as_bytes() };
+    let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
     let reply = run(token(&SERVER, &request, NOW, entropy(n), &mut scratch), store);
     let response = reply.write(&mut out).expect("tokens are short");
     assert_eq!(response.status(), 200);

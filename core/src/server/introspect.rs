@@ -7,7 +7,7 @@ use super::change::{Found, Key, Kind, Version};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
-use super::params;
+use super::params::{self, FormRequest};
 use super::record::{Access, Record};
 use super::reply::Outcome;
 use super::step::{Flow, Machine, Step, usable};
@@ -16,24 +16,6 @@ use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
 use crate::text::scope;
 use crate::time::UnixTime;
-use crate::wire::header::Header;
-
-/// A request to the introspection endpoint; the method was POST.
-#[derive(Clone, Copy)]
-pub struct IntrospectRequest<'r> {
-    /// The `Authorization` header.
-    pub authorization: Header<'r>,
-    /// The `Content-Type` header.
-    pub content_type: Header<'r>,
-    /// The body, of at most [`super::MAX_REQUEST`] bytes.
-    pub body: &'r [u8],
-}
-
-impl core::fmt::Debug for IntrospectRequest<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("IntrospectRequest(..)")
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
@@ -55,7 +37,7 @@ pub(super) struct Active {
 /// Serves one request to the introspection endpoint. The reply is `{"active":false}` for every token that is not good now.
 pub fn introspect<'r>(
     server: &'r Server<'r>,
-    request: &IntrospectRequest<'_>,
+    request: &FormRequest<'_>,
     now: UnixTime,
     scratch: &'r mut [u8],
 ) -> Step<'r> {
@@ -86,8 +68,8 @@ fn machine<'r>(server: &'r Server<'r>, now: UnixTime, scratch: Scratch<'r>, requ
     Machine::new(server, now, Entropy::new([0; ENTROPY]), scratch, Flow::Introspect(request))
 }
 
-fn read(request: &IntrospectRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
-    let form = params::body(request.content_type, request.body)?;
+fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
+    let form = params::body(request)?;
     let caller = Caller::read(request.authorization, form, scratch)?;
     let [token] = params::take(form, ["token"], scratch)?;
     Ok((caller, token))

@@ -7,7 +7,7 @@
 //! use valetkey::secret::{Entropy, Secret};
 //! use valetkey::server::change::Committed;
 //! use valetkey::server::record::{Client, ClientAuth, GrantTypes};
-//! use valetkey::server::{Policy, SCRATCH, Server, ServerKey, Step, TokenRequest, token};
+//! use valetkey::server::{Policy, SCRATCH, Server, ServerKey, Step, FormRequest, token};
 //! use valetkey::time::UnixTime;
 //! use valetkey::wire::header::Header;
 //!
@@ -28,7 +28,7 @@
 //! # let hex = valetkey::server::secret_digest("device-secret").to_string();
 //! # let device = Client { secret: &hex, ..device };
 //!
-//! let request = TokenRequest {
+//! let request = FormRequest {
 //!     authorization: Header::One("Basic ZGVtby1kZXZpY2U6ZGV2aWNlLXNlY3JldA=="),
 //!     content_type: Header::One("application/x-www-form-urlencoded"),
 //!     body: b"grant_type=client_credentials",
@@ -76,15 +76,15 @@ mod token;
 
 pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
-pub use introspect::{IntrospectRequest, introspect, introspect_local};
+pub use introspect::{introspect, introspect_local};
 pub use metadata::{Endpoint, write_metadata};
-pub use params::{MAX_PARAMETER, MAX_REQUEST};
+pub use params::{FormRequest, MAX_PARAMETER, MAX_REQUEST};
 pub use pending::reopen;
 pub use policy::Policy;
 pub use reply::{Reply, Response};
-pub use revoke::{RevokeRequest, revoke};
+pub use revoke::revoke;
 pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
-pub use token::{TokenRequest, token};
+pub use token::token;
 
 use crate::text::uri;
 use core::fmt;

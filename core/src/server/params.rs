@@ -10,8 +10,26 @@ pub const MAX_REQUEST: usize = 8192;
 /// Most bytes in one parameter, encoded.
 pub const MAX_PARAMETER: usize = 4096;
 
+/// A form that a client posted, to the token, revocation or introspection endpoint; the method was POST.
+#[derive(Clone, Copy)]
+pub struct FormRequest<'r> {
+    /// The `Authorization` header.
+    pub authorization: Header<'r>,
+    /// The `Content-Type` header.
+    pub content_type: Header<'r>,
+    /// The body, of at most [`MAX_REQUEST`] bytes.
+    pub body: &'r [u8],
+}
+
+impl core::fmt::Debug for FormRequest<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("FormRequest(..)")
+    }
+}
+
 /// Reads a form body. <https://www.rfc-editor.org/rfc/rfc6749#section-3.2>
-pub(super) fn body<'r>(content_type: Header<'_>, body: &'r [u8]) -> Result<Form<'r>, Fault> {
+pub(super) fn body<'r>(request: &FormRequest<'r>) -> Result<Form<'r>, Fault> {
+    let FormRequest { content_type, body, .. } = *request;
     let Header::One(content_type) = content_type else { return Err(Fault::ContentType) };
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {

@@ -9,7 +9,7 @@ use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
 use super::kept::Kept;
-use super::params;
+use super::params::{self, FormRequest};
 use super::record::{Grant, GrantState, Record};
 use super::reply::Outcome;
 use super::step::{Flow, KeptAccess, Machine, NeedCommit, Step, Transition};
@@ -17,27 +17,9 @@ use super::{ENTROPY, Server};
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
 use crate::time::UnixTime;
-use crate::wire::header::Header;
 
 /// When a revoked access token expires: it stays revoked however far the clock is set back.
 const REVOKED: UnixTime = UnixTime(0);
-
-/// A request to the revocation endpoint; the method was POST.
-#[derive(Clone, Copy)]
-pub struct RevokeRequest<'r> {
-    /// The `Authorization` header.
-    pub authorization: Header<'r>,
-    /// The `Content-Type` header.
-    pub content_type: Header<'r>,
-    /// The body, of at most [`super::MAX_REQUEST`] bytes.
-    pub body: &'r [u8],
-}
-
-impl core::fmt::Debug for RevokeRequest<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("RevokeRequest(..)")
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
@@ -47,7 +29,7 @@ pub(super) struct Request {
 /// Serves one request to the revocation endpoint. The reply has status 200 for a good and for an unknown token alike.
 pub fn revoke<'r>(
     server: &'r Server<'r>,
-    request: &RevokeRequest<'_>,
+    request: &FormRequest<'_>,
     now: UnixTime,
     seed: Entropy<ENTROPY>,
     scratch: &'r mut [u8],
@@ -58,8 +40,8 @@ pub fn revoke<'r>(
     Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token })).begin(read.map(|(caller, _)| caller))
 }
 
-fn read(request: &RevokeRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
-    let form = params::body(request.content_type, request.body)?;
+fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
+    let form = params::body(request)?;
     let caller = Caller::read(request.authorization, form, scratch)?;
     // `token_type_hint` is not needed: the two kinds differ in length.
     let [token] = params::take(form, ["token"], scratch)?;

@@ -8,8 +8,8 @@ use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Change, Committed, Expect, Key, OwnedFound, Put, Version, found};
 use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, IntrospectRequest, MAX_REQUEST, Owner, Policy, Reply, RevokeRequest, SCRATCH, Server,
-    ServerKey, Step, TokenRequest, authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, ENTROPY, FormRequest, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step,
+    authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -169,7 +169,7 @@ impl World {
         w.show(post);
         w.hide(post.body.as_bytes());
         w.hide(post.authorization.unwrap_or_default().as_bytes());
-        let request = TokenRequest {
+        let request = FormRequest {
             authorization: post.authorization.map_or(Header::Absent, Header::One),
             content_type: Header::One(post.content_type),
             body: post.body.as_bytes(),
@@ -206,7 +206,7 @@ impl World {
         let body = format!("client_id=web&client_secret={HUSH}&token={token}");
         w.hide(body.as_bytes());
         let (authorization, content_type) = (Header::Absent, Header::One("application/x-www-form-urlencoded"));
-        let request = RevokeRequest { authorization, content_type, body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: body.as_bytes() };
         w.show(&request);
         let (server, now, seed, mut scratch) = (self.server, self.now, self.draw(), vec![0; SCRATCH]);
         let step = w.call(|| revoke(server, &request, now, seed, &mut scratch));
@@ -218,7 +218,7 @@ impl World {
         let body = format!("client_id=api&client_secret={HUSH}&token={token}");
         w.hide(body.as_bytes());
         let (authorization, content_type) = (Header::Absent, Header::One("application/x-www-form-urlencoded"));
-        let request = IntrospectRequest { authorization, content_type, body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: body.as_bytes() };
         w.show(&request);
         let (server, now, mut scratch) = (self.server, self.now, vec![0; SCRATCH]);
         let step = w.call(|| introspect(server, &request, now, &mut scratch));

@@ -3,7 +3,7 @@
 use crate::world::{START, World, basic, escape, form, redemption, secret_of};
 use valetkey::secret::Entropy;
 use valetkey::server::fault::Fault;
-use valetkey::server::{ENTROPY, SCRATCH, Step, TokenRequest, token};
+use valetkey::server::{ENTROPY, FormRequest, SCRATCH, Step, token};
 use valetkey::wire::header::Header;
 
 const OWN: &[(&str, &str)] = &[("grant_type", "client_credentials")];
@@ -238,7 +238,7 @@ fn the_body_is_a_form_by_its_type() {
     ] {
         let (mut room, seed) = ([0; SCRATCH], w.entropy());
         let authorization = Header::One(&header);
-        let request = TokenRequest { authorization, content_type, body: b"grant_type=client_credentials" };
+        let request = FormRequest { authorization, content_type, body: b"grant_type=client_credentials" };
         let step = token(w.server, &request, w.now(), seed, &mut room);
         let done = w.finish(step);
         assert_eq!(done.fault, (!good).then_some(Fault::ContentType), "{content_type:?}");
@@ -257,7 +257,7 @@ fn rfc6749_10_10_01_oauth21_7_7_01_tokens_are_drawn_anew_and_have_256_bits() {
         let w = World::new();
         let header = basic("web", &secret_of("web"));
         let (authorization, content_type) = (Header::One(header.as_str()), Header::One(crate::world::FORM));
-        let request = TokenRequest { authorization, content_type, body: b"grant_type=client_credentials" };
+        let request = FormRequest { authorization, content_type, body: b"grant_type=client_credentials" };
         let mut room = [0; SCRATCH];
         let step = token(w.server, &request, w.now(), Entropy::new([byte; ENTROPY]), &mut room);
         let mut w = World::new();
@@ -275,7 +275,7 @@ fn a_refusal_names_its_client_only_once_it_was_recognised() {
         let mut w = World::new();
         let (mut room, seed) = ([0; SCRATCH], w.entropy());
         let (authorization, content_type) = (Header::One(header.as_str()), Header::One(crate::world::FORM));
-        let request = TokenRequest { authorization, content_type, body: b"grant_type=x" };
+        let request = FormRequest { authorization, content_type, body: b"grant_type=x" };
         let mut step = token(w.server, &request, w.now(), seed, &mut room);
         loop {
             step = match step {

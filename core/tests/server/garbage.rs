@@ -2,7 +2,7 @@
 
 use crate::world::{BROWSER, CHALLENGE, FORM, VERIFIER, World, basic, secret_of};
 use proptest::prelude::*;
-use valetkey::server::{IntrospectRequest, RevokeRequest, SCRATCH, TokenRequest, introspect, reopen, revoke, token};
+use valetkey::server::{FormRequest, SCRATCH, introspect, reopen, revoke, token};
 use valetkey::wire::header::Header;
 
 /// Bytes, and text that is nearly a good request.
@@ -75,13 +75,13 @@ proptest! {
         let body = body.as_slice();
         let mut room = [0; SCRATCH];
         let seed = w.entropy();
-        let step = token(w.server, &TokenRequest { authorization, content_type, body }, w.now(), seed, &mut room);
+        let step = token(w.server, &FormRequest { authorization, content_type, body }, w.now(), seed, &mut room);
         let done = w.finish(step);
         prop_assert!(done.gives_nothing() && (400..=401).contains(&done.status), "{:?}", done);
         let seed = w.entropy();
-        let step = revoke(w.server, &RevokeRequest { authorization, content_type, body }, w.now(), seed, &mut room);
+        let step = revoke(w.server, &FormRequest { authorization, content_type, body }, w.now(), seed, &mut room);
         prop_assert!(w.finish(step).status <= 401);
-        let request = IntrospectRequest { authorization, content_type, body };
+        let request = FormRequest { authorization, content_type, body };
         let step = introspect(w.server, &request, w.now(), &mut room);
         prop_assert!(!w.finish(step).body.contains("true"));
         prop_assert_eq!(w.store.len(), rows);
@@ -130,7 +130,7 @@ proptest! {
         let mut room = vec![0; size];
         let (authorization, content_type, body) = (Header::Absent, Header::One(FORM), body.as_slice());
         let seed = w.entropy();
-        let step = token(w.server, &TokenRequest { authorization, content_type, body }, w.now(), seed, &mut room);
+        let step = token(w.server, &FormRequest { authorization, content_type, body }, w.now(), seed, &mut room);
         prop_assert!(w.finish(step).gives_nothing());
         let seed = w.entropy();
         let step = reopen(w.server, "x.y", "z", w.now(), seed, &mut room);

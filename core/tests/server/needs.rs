@@ -8,8 +8,8 @@ use valetkey::server::change::{Committed, Key, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{OwnedRecord, Record};
 use valetkey::server::{
-    AuthorizeRequest, IntrospectRequest, MAX_REQUEST, Owner, RevokeRequest, SCRATCH, Step, TokenRequest, authorize,
-    introspect, introspect_local, reopen, revoke, token,
+    AuthorizeRequest, FormRequest, MAX_REQUEST, Owner, SCRATCH, Step, authorize, introspect, introspect_local, reopen,
+    revoke, token,
 };
 use valetkey::wire::header::Header;
 
@@ -55,29 +55,18 @@ impl Any {
             Self::Token(client, params) => {
                 let (header, body) = with(client, &params.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>());
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
-                token(
-                    w.server,
-                    &TokenRequest { authorization, content_type, body: body.as_bytes() },
-                    now,
-                    seed,
-                    scratch,
-                )
+                token(w.server, &FormRequest { authorization, content_type, body: body.as_bytes() }, now, seed, scratch)
             }
             Self::Revoke(client, text) => {
                 let (header, body) = with(client, &[("token", text)]);
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
-                let request = RevokeRequest { authorization, content_type, body: body.as_bytes() };
+                let request = FormRequest { authorization, content_type, body: body.as_bytes() };
                 revoke(w.server, &request, now, seed, scratch)
             }
             Self::Introspect(text) => {
                 let (header, body) = with("rs", &[("token", text)]);
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
-                introspect(
-                    w.server,
-                    &IntrospectRequest { authorization, content_type, body: body.as_bytes() },
-                    now,
-                    scratch,
-                )
+                introspect(w.server, &FormRequest { authorization, content_type, body: body.as_bytes() }, now, scratch)
             }
             Self::Local(text) => introspect_local(w.server, SecretText::new(text), now, scratch),
         }

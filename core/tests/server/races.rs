@@ -2,9 +2,7 @@
 
 use crate::world::{Done, World, credentials, form, query, redemption};
 use valetkey::server::fault::Fault;
-use valetkey::server::{
-    AuthorizeRequest, RevokeRequest, SCRATCH, Step, TokenRequest, authorize, reopen, revoke, token,
-};
+use valetkey::server::{AuthorizeRequest, FormRequest, SCRATCH, Step, authorize, reopen, revoke, token};
 use valetkey::wire::header::Header;
 
 /// Every sequence over `width` requests in which each is advanced `length` times.
@@ -37,7 +35,7 @@ fn run(w: &mut World, requests: &[(&str, Vec<(&str, &str)>)], order: &[usize]) -
         let authorization = header.as_deref().map_or(Header::Absent, Header::One);
         let content_type = Header::One(crate::world::FORM);
         let seed = w.entropy();
-        let request = TokenRequest { authorization, content_type, body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: body.as_bytes() };
         steps.push(Some(token(w.server, &request, w.now(), seed, room)));
     }
     for i in order {
@@ -113,9 +111,9 @@ fn rfc7009_2_1_04_a_revocation_beside_a_refresh_leaves_nothing_active_in_every_o
             form(&[("client_id", "app"), ("grant_type", "refresh_token"), ("refresh_token", &tokens.refresh())]);
         let revoking = form(&[("client_id", "app"), ("token", &tokens.refresh())]);
         let seeds = (w.entropy(), w.entropy());
-        let request = TokenRequest { authorization, content_type, body: refreshing.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: refreshing.as_bytes() };
         let one = token(w.server, &request, w.now(), seeds.0, &mut a);
-        let request = RevokeRequest { authorization, content_type, body: revoking.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: revoking.as_bytes() };
         let two = revoke(w.server, &request, w.now(), seeds.1, &mut b);
         let mut steps = [Some(one), Some(two)];
         for i in &order {
@@ -168,7 +166,7 @@ fn nothing_is_issued_for_an_account_that_was_locked_before_the_commit() {
             let (mut room, seed) = ([0; SCRATCH], w.entropy());
             let authorization = Header::One(header.as_deref().unwrap());
             let content_type = Header::One(crate::world::FORM);
-            let request = TokenRequest { authorization, content_type, body: body.as_bytes() };
+            let request = FormRequest { authorization, content_type, body: body.as_bytes() };
             let mut step = token(w.server, &request, w.now(), seed, &mut room);
             for _ in 0..locked_after {
                 step = w.advance(step);
@@ -188,7 +186,7 @@ fn a_client_that_changed_under_a_request_is_looked_at_again() {
         let (_, body) = credentials("app", &redemption("app", &code));
         let (mut room, seed) = ([0; SCRATCH], w.entropy());
         let (authorization, content_type) = (Header::Absent, Header::One(crate::world::FORM));
-        let request = TokenRequest { authorization, content_type, body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type, body: body.as_bytes() };
         let mut step = token(w.server, &request, w.now(), seed, &mut room);
         for _ in 0..changed_after {
             step = w.advance(step);

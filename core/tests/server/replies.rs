@@ -2,7 +2,7 @@
 
 use crate::world::{Done, FORM, World, basic, form, query, secret_of};
 use valetkey::server::fault::Fault;
-use valetkey::server::{Reply, SCRATCH, Step, TokenRequest, token};
+use valetkey::server::{FormRequest, Reply, SCRATCH, Step, token};
 use valetkey::text::grammar::is_nqschar;
 use valetkey::wire::header::Header;
 
@@ -11,7 +11,7 @@ fn with_reply(w: &mut World, body: &str, check: impl FnOnce(&Reply<'_>)) {
     let header = basic("web", &secret_of("web"));
     let (mut room, seed) = ([0; SCRATCH], w.entropy());
     let (authorization, content_type) = (Header::One(header.as_str()), Header::One(FORM));
-    let request = TokenRequest { authorization, content_type, body: body.as_bytes() };
+    let request = FormRequest { authorization, content_type, body: body.as_bytes() };
     let mut step = token(w.server, &request, w.now(), seed, &mut room);
     loop {
         step = match step {

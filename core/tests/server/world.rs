@@ -6,8 +6,8 @@ use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound,
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, IntrospectRequest, Owner, Policy, Reply, RevokeRequest, SCRATCH, Server, ServerKey,
-    Step, TokenRequest, authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
+    introspect, introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -298,7 +298,7 @@ impl World {
 
     pub(crate) fn post_token(&mut self, authorization: Header<'_>, body: &str) -> Done {
         let (mut scratch, seed) = ([0; SCRATCH], self.entropy());
-        let request = TokenRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
         let step = token(self.server, &request, self.now(), seed, &mut scratch);
         self.finish(step)
     }
@@ -317,7 +317,7 @@ impl World {
 
     pub(crate) fn post_revoke(&mut self, authorization: Header<'_>, body: &str) -> Done {
         let (mut scratch, seed) = ([0; SCRATCH], self.entropy());
-        let request = RevokeRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
         let step = revoke(self.server, &request, self.now(), seed, &mut scratch);
         self.finish(step)
     }
@@ -329,7 +329,7 @@ impl World {
 
     pub(crate) fn post_introspect(&mut self, authorization: Header<'_>, body: &str) -> Done {
         let mut scratch = [0; SCRATCH];
-        let request = IntrospectRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
+        let request = FormRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
         let step = introspect(self.server, &request, self.now(), &mut scratch);
         self.finish(step)
     }

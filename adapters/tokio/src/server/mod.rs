@@ -36,10 +36,7 @@ use axum::response::{IntoResponse, Response};
 use std::fmt;
 use valetkey::error::TooSmall;
 use valetkey::secret::Entropy;
-use valetkey::server::{
-    ENTROPY, IntrospectRequest, Reply, RevokeRequest, SCRATCH, Server, Step, TokenRequest, introspect, revoke, token,
-    write_metadata,
-};
+use valetkey::server::{ENTROPY, FormRequest, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
 
@@ -112,21 +109,21 @@ impl<S: Store> AuthorizationServer<S> {
     /// [`MAX_REQUEST`](valetkey::server::MAX_REQUEST) and one bytes of a longer body: it is refused all the same.
     pub async fn token(&self, headers: &HeaderMap, body: &[u8]) -> Response {
         let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
-        let request = TokenRequest { authorization, content_type, body };
+        let request = FormRequest { authorization, content_type, body };
         self.run(|server, now, seed, scratch| token(server, &request, now, seed, scratch)).await
     }
 
     /// A request to the revocation endpoint by POST, with its body as for [`Self::token`].
     pub async fn revoke(&self, headers: &HeaderMap, body: &[u8]) -> Response {
         let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
-        let request = RevokeRequest { authorization, content_type, body };
+        let request = FormRequest { authorization, content_type, body };
         self.run(|server, now, seed, scratch| revoke(server, &request, now, seed, scratch)).await
     }
 
     /// A request to the introspection endpoint by POST, with its body as for [`Self::token`].
     pub async fn introspect(&self, headers: &HeaderMap, body: &[u8]) -> Response {
         let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
-        let request = IntrospectRequest { authorization, content_type, body };
+        let request = FormRequest { authorization, content_type, body };
         self.run(|server, now, _, scratch| introspect(server, &request, now, scratch)).await
     }
 

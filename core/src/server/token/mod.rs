@@ -9,7 +9,7 @@ use super::change::{Found, Key, Kind, sha256};
 use super::credential::{Locator, Presented};
 use super::fault::Fault;
 use super::kept::Kept;
-use super::params;
+use super::params::{self, FormRequest};
 use super::policy::{Asking, Issuance, Terms};
 use super::record::{Digest, Record};
 use super::step::{Flow, KeptAccess, Machine, Step};
@@ -18,24 +18,6 @@ use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
 use crate::text::{scope, uri};
 use crate::time::UnixTime;
-use crate::wire::header::Header;
-
-/// A request to the token endpoint; the method was POST.
-#[derive(Clone, Copy)]
-pub struct TokenRequest<'r> {
-    /// The `Authorization` header.
-    pub authorization: Header<'r>,
-    /// The `Content-Type` header.
-    pub content_type: Header<'r>,
-    /// The body, of at most [`super::MAX_REQUEST`] bytes.
-    pub body: &'r [u8],
-}
-
-impl core::fmt::Debug for TokenRequest<'_> {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("TokenRequest(..)")
-    }
-}
 
 /// What a token request says, decoded.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +69,7 @@ pub(super) enum AccessSecret {
 /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
 pub fn token<'r>(
     server: &'r Server<'r>,
-    request: &TokenRequest<'_>,
+    request: &FormRequest<'_>,
     now: UnixTime,
     seed: Entropy<ENTROPY>,
     scratch: &'r mut [u8],
@@ -113,8 +95,8 @@ impl Request {
     };
 }
 
-fn read(request: &TokenRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Request), Fault> {
-    let form = params::body(request.content_type, request.body)?;
+fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Request), Fault> {
+    let form = params::body(request)?;
     let caller = Caller::read(request.authorization, form, scratch)?;
     let names = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "resource"];
     let [grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource] =
