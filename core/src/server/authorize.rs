@@ -54,7 +54,13 @@ pub(super) struct Request {
     /// The pending request that this one was reopened from, and when that expires.
     pub(super) pending: Option<(Key, UnixTime)>,
     /// What the person said; kept over conflicts, as nobody is asked twice.
-    owner: Option<KeptOwner>,
+    owner: Option<Answered>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Answered {
+    Approved(KeptOwner),
+    Denied,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -320,8 +326,13 @@ impl<'r> NeedOwner<'r> {
     }
 }
 
-fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<KeptOwner, Fault> {
-    let Owner::Approved { subject, auth_time, scope: agreed } = owner else { return Err(Fault::Denied) };
+fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<Answered, Fault> {
+    let (subject, auth_time, agreed) = match owner {
+        Owner::Approved { subject, auth_time, scope } => (subject, auth_time, scope),
+        // A pending request may have been answered before, and then this answer must not reach the client.
+        Owner::Denied if request.pending.is_some() => return Ok(Answered::Denied),
+        Owner::Denied => return Err(Fault::Denied),
+    };
     let asked = m.text(request.scope);
     // An empty word is none of those asked for, so that neither nothing nor a stray space is agreed to.
     let all_of_it_asked = agreed.split(' ').all(|word| scope::contains(asked, word));
@@ -330,11 +341,14 @@ fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Resul
         return Err(Fault::BadConsent);
     }
     let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
-    Ok(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time })
+    Ok(Answered::Approved(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time }))
 }
 
 fn look_up<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
-    let account = request.owner.map(|owner| Key::account(m.text(owner.subject)));
+    let account = match request.owner {
+        Some(Answered::Approved(owner)) => Some(Key::account(m.text(owner.subject))),
+        Some(Answered::Denied) | None => None,
+    };
     m.load([request.pending.map(|(key, _)| key), account, None])
 }
 
@@ -356,7 +370,11 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
 }
 
 fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<(Kept, KeptCode), Fault> {
-    let owner = request.owner.ok_or(Fault::BadConsent)?;
+    let owner = match request.owner {
+        Some(Answered::Approved(owner)) => owner,
+        Some(Answered::Denied) => return Err(Fault::Denied),
+        None => return Err(Fault::BadConsent),
+    };
     let account = match &found[1] {
         Some((Record::Account(account), version)) if account.live => Some(*version),
         Some(_) => return Err(Fault::AccountLocked),

@@ -79,7 +79,7 @@ fn a_pending_request_is_answered_once() {
     let mut w = World::new();
     let sealed = w.pause(&query("web", &[]));
     let first = w.answer(&sealed, BROWSER);
-    for person in [Person::Approves("alice"), Person::Approves("bob")] {
+    for person in [Person::Approves("alice"), Person::Approves("bob"), Person::Denies] {
         w.person = person;
         let again = w.answer(&sealed, BROWSER);
         assert_eq!((again.fault, again.page), (Some(Fault::AlreadyAnswered), true));
