@@ -22,9 +22,11 @@
 //! # }
 //! ```
 
+mod error;
 mod transport;
 
-pub use transport::{Received, SendError, TIMEOUT, Transport};
+pub use error::SendError;
+pub use transport::{Received, TIMEOUT, Transport};
 
 use valetkey::secret::Entropy;
 

@@ -1,8 +1,8 @@
 //! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
 
+use super::SendError;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, redirect, retry};
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 use valetkey::client::{Post, Response};
@@ -118,52 +118,6 @@ impl Received {
 impl fmt::Debug for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
-    }
-}
-
-/// Why nothing came back. Holds no secret.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The URL is neither https nor on loopback. Nothing was sent.
-    Insecure,
-    /// The transport or the request cannot be set up. Nothing was sent.
-    Setup(Box<dyn Error + Send + Sync>),
-    /// The server could not be reached or broke off.
-    Unreachable(Box<dyn Error + Send + Sync>),
-    /// It took more than [`TIMEOUT`].
-    Timeout,
-    /// The body is longer than the request's duties allow.
-    TooLong,
-}
-
-impl From<reqwest::Error> for SendError {
-    fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() { Self::Timeout } else { Self::Unreachable(error.into()) }
-    }
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Insecure => "the URL must be https, or http on loopback",
-            Self::Setup(_) => "the request cannot be made on this machine",
-            Self::Unreachable(_) if cfg!(not(feature = "rustls")) => {
-                "the server could not be reached; https takes feature `rustls`"
-            }
-            Self::Unreachable(_) => "the server could not be reached, or broke off",
-            Self::Timeout => "the server took too long to answer",
-            Self::TooLong => "the server answered more than is read",
-        })
-    }
-}
-
-impl Error for SendError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Setup(error) | Self::Unreachable(error) => Some(error.as_ref()),
-            Self::Insecure | Self::Timeout | Self::TooLong => None,
-        }
     }
 }
 
