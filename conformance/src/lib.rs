@@ -1,9 +1,10 @@
 //! Proof of Valetkey, and of what is built on it.
 //!
-//! [`laws`] try any store. The program `catalogue` matches tests with the requirements of the RFCs, and `tests/` holds the
+//! [`laws`] try any store; [`model`] tries the authorization server with many requests open at once. The program `catalogue` matches tests with the requirements of the RFCs, and `tests/` holds the
 //! sources to their own rules.
 
 pub mod laws;
+pub mod model;
 
 /// The README's examples compile and run as tests of this crate, which sees all that they use.
 #[cfg(doctest)]

@@ -1,0 +1,390 @@
+//! The reference: a plain ledger of what was issued to whom, what was spent, and what ended.
+
+use super::{Scope, Wrong};
+use valetkey::server::Policy;
+use valetkey::server::change::{Change, Expect, Key, Kind, Version};
+use valetkey::server::record::{GrantState, Record};
+
+/// What must not be, in words.
+pub(super) type Check = Result<(), String>;
+
+pub(super) fn ensure(holds: bool, otherwise: &str) -> Check {
+    if holds { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+pub(super) const ALL: &str = "read write";
+pub(super) const PART: &str = "read";
+const POLICY: Policy = Policy::OAUTH21;
+
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) key: Key,
+    pub(super) client: usize,
+    pub(super) subject: Option<usize>,
+    consent: &'static str,
+    began: u64,
+    pub(super) ended: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Code {
+    pub(super) text: String,
+    pub(super) grant: usize,
+    issued: u64,
+    /// At which event, and at what time by the request's clock.
+    redeemed: Option<(u64, u64)>,
+}
+
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) text: String,
+    pub(super) grant: usize,
+    expires: u64,
+    revoked: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Refresh {
+    pub(super) text: String,
+    pub(super) grant: usize,
+    rotated: Option<Rotated>,
+    /// Access and refresh token, once somebody saw them.
+    successor: Option<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Rotated {
+    event: u64,
+    now: u64,
+    scope: Scope,
+}
+
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) sealed: String,
+    pub(super) client: usize,
+    answered: bool,
+}
+
+impl Pending {
+    pub(super) const fn new(sealed: String, client: usize) -> Self {
+        Self { sealed, client, answered: false }
+    }
+}
+
+/// A request, once its numbers are resolved.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Asked {
+    ClientCredentials,
+    Authorize { client: usize, subject: usize, scope: &'static str, pending: Option<usize> },
+    Redeem { code: usize, client: usize, wrong: Wrong },
+    Refresh { token: usize, client: usize, scope: Scope },
+    RevokeAccess { token: usize, client: usize },
+    RevokeRefresh { token: usize, client: usize },
+    Introspect { token: usize },
+}
+
+/// What was seen of one request on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    pub(super) asked: Asked,
+    pub(super) now: u64,
+    pub(super) opened: u64,
+    pub(super) conflicts: u32,
+    /// Its change was applied, by this id, and whether that issued something.
+    applied: Option<(Version, bool)>,
+    grant: Option<usize>,
+    /// As it was when the records were loaded.
+    live_when_loaded: bool,
+    locked_when_loaded: bool,
+    clock_when_loaded: u64,
+}
+
+impl Facts {
+    pub(super) const fn new(asked: Asked, now: u64, opened: u64) -> Self {
+        let (applied, grant) = (None, None);
+        let (live_when_loaded, locked_when_loaded, clock_when_loaded) = (false, false, 0);
+        Self {
+            asked,
+            now,
+            opened,
+            conflicts: 0,
+            applied,
+            grant,
+            live_when_loaded,
+            locked_when_loaded,
+            clock_when_loaded,
+        }
+    }
+}
+
+/// What a reply says, taken apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Said {
+    pub(super) status: u16,
+    pub(super) code: Option<String>,
+    pub(super) access: Option<String>,
+    pub(super) refresh: Option<String>,
+    pub(super) scope: String,
+    pub(super) expires_in: u64,
+    pub(super) active: Option<bool>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) grants: Vec<Grant>,
+    pub(super) codes: Vec<Code>,
+    pub(super) accesses: Vec<Access>,
+    pub(super) refreshes: Vec<Refresh>,
+    pub(super) pendings: Vec<Pending>,
+    pub(super) locked: [bool; 2],
+    pub(super) removed: [bool; 3],
+    pub(super) event: u64,
+    pub(super) now: u64,
+    /// Loads may be behind.
+    pub(super) stale: bool,
+}
+
+impl Ledger {
+    /// The records were looked at just now.
+    pub(super) fn loaded(&self, facts: &mut Facts) {
+        let (grant, revoked) = match facts.asked {
+            Asked::Introspect { token } => (self.accesses[token].grant, self.accesses[token].revoked),
+            Asked::Refresh { token, .. } => (self.refreshes[token].grant, false),
+            _ => return,
+        };
+        let grant = &self.grants[grant];
+        facts.live_when_loaded = !grant.ended && !revoked;
+        facts.locked_when_loaded = grant.subject.is_some_and(|subject| self.locked[subject]);
+        facts.clock_when_loaded = self.now;
+    }
+
+    /// A change was applied just now, for the first time or once more.
+    pub(super) fn applied(&mut self, facts: &mut Facts, change: &Change<'_>) -> Check {
+        if let Some((id, _)) = facts.applied {
+            return ensure(id == change.id || self.is_forgotten(facts), "a request changed something twice");
+        }
+        let puts = || change.puts.iter().flatten();
+        let issues = puts().any(|put| put.expect == Expect::Absent && put.key.kind != Kind::Used);
+        facts.applied = Some((change.id, issues));
+        if issues {
+            let made = puts().find(|put| put.key.kind == Kind::Grant).map(|put| put.key);
+            return self.issued(facts, made.ok_or("tokens without a grant")?);
+        }
+        for put in puts() {
+            match put.record {
+                Record::Grant(grant) if grant.state == GrantState::Ended => self.ended(facts, put.key)?,
+                Record::Access(_) => self.access_ended(facts)?,
+                _ => return Err("a change that neither issues nor ends".into()),
+            }
+        }
+        Ok(())
+    }
+
+    fn issued(&mut self, facts: &mut Facts, key: Key) -> Check {
+        let (client, subject) = match facts.asked {
+            Asked::ClientCredentials => {
+                facts.grant = Some(self.begin(key, 0, None, ALL, facts.now));
+                (0, None)
+            }
+            Asked::Authorize { client, subject, scope, pending } => {
+                if let Some(pending) = pending {
+                    let pending = &mut self.pendings[pending];
+                    ensure(!pending.answered, "one consent issued two codes")?;
+                    pending.answered = true;
+                }
+                facts.grant = Some(self.begin(key, client, Some(subject), scope, facts.now));
+                (client, Some(subject))
+            }
+            Asked::Redeem { code, client, wrong } => {
+                let code = &mut self.codes[code];
+                ensure(wrong == Wrong::Nothing, "a code was redeemed by a wrong request")?;
+                ensure(code.redeemed.is_none(), "a code issued twice")?;
+                ensure(facts.now < code.issued + u64::from(POLICY.code_lifetime), "an expired code issued")?;
+                code.redeemed = Some((self.event, facts.now));
+                facts.grant = Some(code.grant);
+                (client, self.grants[code.grant].subject)
+            }
+            Asked::Refresh { token, client, scope } => {
+                let refresh = &mut self.refreshes[token];
+                ensure(refresh.rotated.is_none(), "a refresh token was rotated twice")?;
+                refresh.rotated = Some(Rotated { event: self.event, now: facts.now, scope });
+                facts.grant = Some(refresh.grant);
+                (client, self.grants[refresh.grant].subject)
+            }
+            _ => return Err("a request that issues nothing issued something".into()),
+        };
+        let grant = &self.grants[facts.grant.ok_or("no grant")?];
+        ensure(grant.key == key, "issued for another grant")?;
+        ensure(grant.client == client, "issued to another client")?;
+        ensure(!grant.ended, "issued from an ended grant")?;
+        ensure(!self.removed[client], "issued to a removed client")?;
+        ensure(!subject.is_some_and(|subject| self.locked[subject]), "issued for a locked account")
+    }
+
+    fn begin(&mut self, key: Key, client: usize, subject: Option<usize>, consent: &'static str, began: u64) -> usize {
+        self.grants.push(Grant { key, client, subject, consent, began, ended: false });
+        self.grants.len() - 1
+    }
+
+    /// A grant was ended: by a reason, and only by its own client.
+    fn ended(&mut self, facts: &Facts, key: Key) -> Check {
+        let (grant, client, reason) = match facts.asked {
+            Asked::Redeem { code, client, wrong } => {
+                let code = &self.codes[code];
+                (code.grant, client, wrong == Wrong::Nothing && code.redeemed.is_some())
+            }
+            Asked::Refresh { token, client, .. } => {
+                (self.refreshes[token].grant, client, self.refreshes[token].rotated.is_some())
+            }
+            Asked::RevokeRefresh { token, client } => (self.refreshes[token].grant, client, true),
+            Asked::RevokeAccess { token, client } => {
+                let grant = self.accesses[token].grant;
+                (grant, client, self.grants[grant].subject.is_none())
+            }
+            _ => return Err("a request that ends nothing ended a grant".into()),
+        };
+        let grant = &mut self.grants[grant];
+        ensure(reason, "a grant was ended for no reason")?;
+        ensure(grant.key == key && grant.client == client, "a grant was ended by another client")?;
+        grant.ended = true;
+        Ok(())
+    }
+
+    fn access_ended(&mut self, facts: &Facts) -> Check {
+        let Asked::RevokeAccess { token, client } = facts.asked else {
+            return Err("an access token ended alone".into());
+        };
+        let access = &mut self.accesses[token];
+        ensure(self.grants[access.grant].client == client, "an access token was revoked by another client")?;
+        access.revoked = true;
+        Ok(())
+    }
+
+    /// The reply reached whoever asked.
+    pub(super) fn replied(&mut self, facts: &Facts, said: &Said) -> Check {
+        let gave = said.code.is_some() || said.access.is_some() || said.refresh.is_some();
+        let issued = matches!(facts.applied, Some((_, true)));
+        let lost = self.is_forgotten(facts) || facts.grant.is_some_and(|grant| self.grants[grant].ended);
+        ensure(gave || !issued || lost, "a change was applied, and the reply is a refusal")?;
+        ensure(!gave || said.status == 200 || said.status == 303, "tokens beside an error")?;
+        match facts.asked {
+            Asked::Refresh { token, client, scope } => self.refreshed(facts, said, token, client, scope),
+            Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. } => self.revoked(facts, said),
+            Asked::Introspect { token } => self.introspected(facts, said, token),
+            Asked::Redeem { code, wrong, .. } if !gave => self.not_redeemed(facts, said, code, wrong),
+            _ if gave => {
+                ensure(issued, "tokens without a change that makes them")?;
+                self.keep(facts, said)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What was given is in the world from now on.
+    fn keep(&mut self, facts: &Facts, said: &Said) -> Check {
+        let grant = facts.grant.ok_or("given without a grant")?;
+        if let Some(text) = &said.code {
+            self.codes.push(Code { text: text.clone(), grant, issued: facts.now, redeemed: None });
+        }
+        if let Some(text) = &said.access {
+            self.within_consent(grant, &said.scope)?;
+            let expires = facts.now + said.expires_in;
+            ensure(expires <= self.grants[grant].began + u64::from(POLICY.grant_lifetime), "outlives its grant")?;
+            ensure(self.accesses.iter().all(|access| access.text != *text), "an access token came twice")?;
+            self.accesses.push(Access { text: text.clone(), grant, expires, revoked: false });
+        }
+        if let Some(text) = &said.refresh {
+            ensure(self.refreshes.iter().all(|refresh| refresh.text != *text), "a refresh token came twice")?;
+            self.refreshes.push(Refresh { text: text.clone(), grant, rotated: None, successor: None });
+        }
+        Ok(())
+    }
+
+    fn within_consent(&self, grant: usize, scope: &str) -> Check {
+        let consent = self.grants[grant].consent;
+        ensure(scope.split(' ').all(|word| consent.split(' ').any(|c| c == word)), "a scope wider than the consent")
+    }
+
+    /// A second valid use is refused, and by then the grant has ended.
+    fn not_redeemed(&self, facts: &Facts, said: &Said, code: usize, wrong: Wrong) -> Check {
+        let code = &self.codes[code];
+        let Some((event, at)) = code.redeemed else { return Ok(()) };
+        // A spent code may be forgotten once the tokens that it gave are expired.
+        let remembered = self.now < at + u64::from(POLICY.access_lifetime);
+        let second_use = wrong == Wrong::Nothing && event < facts.opened && said.status == 400 && remembered;
+        ensure(self.stale || !second_use || self.grants[code.grant].ended, "a code was replayed and nothing ended")
+    }
+
+    /// A change may be sent again so late that what it wrote was revoked or swept meanwhile.
+    fn is_forgotten(&self, facts: &Facts) -> bool {
+        let revoked = match facts.asked {
+            Asked::Refresh { token, .. } => {
+                let successor = self.refreshes[token].successor.as_ref();
+                self.accesses.iter().any(|a| a.revoked && successor.is_some_and(|(access, _)| *access == a.text))
+            }
+            _ => false,
+        };
+        revoked || self.now >= facts.now + u64::from(POLICY.code_lifetime)
+    }
+
+    fn refreshed(&mut self, facts: &Facts, said: &Said, token: usize, client: usize, scope: Scope) -> Check {
+        let (grant, rotated) = (self.refreshes[token].grant, self.refreshes[token].rotated);
+        let grace = u64::from(POLICY.refresh_grace);
+        let in_grace = rotated.is_some_and(|r| facts.now.abs_diff(r.now) < grace && r.scope == scope);
+        let (Some(access), Some(refresh)) = (&said.access, &said.refresh) else {
+            let reuse = rotated.is_some_and(|r| r.event < facts.opened) && !in_grace && facts.conflicts == 0;
+            let own = self.grants[grant].client == client;
+            let there = self.now < self.grants[grant].began + u64::from(POLICY.grant_lifetime);
+            let within = scope != Scope::All || self.grants[grant].consent == ALL;
+            let must_end = reuse && own && within && there && said.status == 400 && !self.stale;
+            return ensure(!must_end || self.grants[grant].ended, "a refresh token was reused and nothing ended");
+        };
+        ensure(self.grants[grant].client == client, "another client refreshed")?;
+        if !matches!(facts.applied, Some((_, true))) {
+            ensure(in_grace, "the successor was given again outside the grace window")?;
+            ensure(self.stale || facts.live_when_loaded, "the successor was given again from an ended grant")?;
+            ensure(self.stale || !facts.locked_when_loaded, "the successor was given again for a locked account")?;
+        }
+        let pair = (access.clone(), refresh.clone());
+        match &self.refreshes[token].successor {
+            Some(known) => ensure(*known == pair, "a refresh token has two successors"),
+            None => {
+                self.refreshes[token].successor = Some(pair);
+                self.keep(&Facts { grant: Some(grant), ..facts.clone() }, said)
+            }
+        }
+    }
+
+    fn revoked(&self, facts: &Facts, said: &Said) -> Check {
+        if said.status != 200 || self.stale {
+            return Ok(());
+        }
+        let (gone, grant, client, expires) = match facts.asked {
+            Asked::RevokeRefresh { token, client } => {
+                let grant = self.refreshes[token].grant;
+                (self.grants[grant].ended, grant, client, self.grants[grant].began + u64::from(POLICY.grant_lifetime))
+            }
+            Asked::RevokeAccess { token, client } => {
+                let access = &self.accesses[token];
+                (access.revoked || self.grants[access.grant].ended, access.grant, client, access.expires)
+            }
+            _ => return Ok(()),
+        };
+        let effective = self.grants[grant].client == client && self.now < expires;
+        ensure(!effective || gone, "a revocation was answered and did nothing")
+    }
+
+    fn introspected(&self, facts: &Facts, said: &Said, token: usize) -> Check {
+        let access = &self.accesses[token];
+        if said.status != 200 || self.stale {
+            return Ok(());
+        }
+        let active = said.active.ok_or("introspection does not say whether the token is active")?;
+        let live = facts.live_when_loaded && facts.now < access.expires;
+        ensure(live || !active, "active, though revoked, ended or expired")?;
+        // A row that is swept under an old request is no longer found.
+        ensure(active || !live || facts.clock_when_loaded >= access.expires, "inactive, though nothing ended it")?;
+        if active { self.within_consent(access.grant, &said.scope) } else { Ok(()) }
+    }
+}
