@@ -55,7 +55,7 @@ const TYPES: &[Row] = &[
     ("server::AuthorizeRequest", flows::code),
     ("server::BadServer", values::servers),
     ("server::Endpoint", values::servers),
-    ("server::FormRequest", flows::code),
+    ("server::FormRequest", flows::revoke),
     ("server::NeedClient", flows::code),
     ("server::NeedCommit", flows::code),
     ("server::NeedLoad", flows::code),

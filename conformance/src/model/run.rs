@@ -6,8 +6,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version, found};
 use valetkey::server::record::{Account, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, IntrospectRequest, Owner, Policy, Reply, RevokeRequest, Server, ServerKey, Step,
-    TokenRequest, authorize, introspect, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect,
+    reopen, revoke, secret_digest, token,
 };
 use valetkey::text::base64;
 use valetkey::time::UnixTime;
@@ -251,12 +251,12 @@ impl<S: Store> World<S> {
         let body = body.as_bytes();
         match facts.asked {
             Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. } => {
-                revoke(server, &RevokeRequest { authorization, content_type, body }, now, seed, room)
+                revoke(server, &FormRequest { authorization, content_type, body }, now, seed, room)
             }
             Asked::Introspect { .. } => {
-                introspect(server, &IntrospectRequest { authorization, content_type, body }, now, room)
+                introspect(server, &FormRequest { authorization, content_type, body }, now, room)
             }
-            _ => token(server, &TokenRequest { authorization, content_type, body }, now, seed, room),
+            _ => token(server, &FormRequest { authorization, content_type, body }, now, seed, room),
         }
     }
 
