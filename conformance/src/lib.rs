@@ -1,7 +1,7 @@
 //! Proof of Valetkey, and of what is built on it.
 //!
-//! [`laws`] try any store; [`model`] tries the authorization server with many requests open at once. The program `catalogue` matches tests with the requirements of the RFCs, and `tests/` holds the
-//! sources to their own rules.
+//! [`laws`] try any store; [`model`] tries the authorization server with many requests open at once. The program
+//! `catalogue` matches tests with the requirements of the RFCs, and `tests/` holds the sources to their own rules.
 
 pub mod laws;
 pub mod model;

@@ -235,3 +235,19 @@ fn a_consent_that_is_held_over_a_sweep_issues_one_code() {
         Command::Finish(0),
     ]);
 }
+
+#[test]
+fn an_answer_that_is_held_for_a_month_is_given_up() {
+    let answer = Request::Answer { pending: 0, subject: 0 };
+    holds(&[
+        Command::Pause(1),
+        Command::Open(answer),
+        Command::Step(0),
+        Command::Step(0),
+        Command::Step(0),
+        Command::Do(answer),
+        Command::Clock(31 * 86_400),
+        Command::Sweep,
+        Command::Finish(0),
+    ]);
+}

@@ -21,6 +21,9 @@ const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
 /// Enough for the short requests of the model.
 const SCRATCH: usize = 4096;
 
+/// Seconds after which whoever serves a request has given it up.
+const LONGEST_HELD: u64 = 3600;
+
 /// A request that is being served.
 struct Open<'r> {
     facts: Facts,
@@ -136,7 +139,11 @@ impl<S: Store> World<S> {
                     drop(open.swap_remove(i));
                 }
             }
-            Command::Clock(seconds) => self.ledger.now += u64::from(seconds),
+            Command::Clock(seconds) => {
+                self.ledger.now += u64::from(seconds);
+                // No program holds a request for an hour, and the core counts on that.
+                open.retain(|open| self.ledger.now < open.facts.now + LONGEST_HELD);
+            }
             Command::Lock(n) => {
                 let subject = usize::from(n) % SUBJECTS.len();
                 self.ledger.locked[subject] = !self.ledger.locked[subject];
