@@ -18,3 +18,4 @@ pub mod seed;
 pub mod serve;
 pub mod sessions;
 pub mod throttle;
+pub mod tour;

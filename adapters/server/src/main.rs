@@ -13,7 +13,7 @@ use valetkey_memory::MemoryStore;
 use valetkey_server::cli::{Cli, Command, Options};
 use valetkey_server::config::Config;
 use valetkey_server::demo::Guide;
-use valetkey_server::{program, serve};
+use valetkey_server::{chart, program, serve, tour};
 
 /// Wrong settings, as for a wrong flag.
 const USAGE: u8 = 2;
@@ -21,12 +21,27 @@ const USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Err(error) = log() {
+    let command = cli.command.unwrap_or(Command::Serve);
+    // The tour provokes refusals, and tells of them itself.
+    let level = if command == Command::Tour { "error" } else { "info" };
+    if let Err(error) = log(level) {
         return fail(USAGE, &error);
     }
-    match cli.command.unwrap_or(Command::Serve) {
+    match command {
         Command::Serve => serve(&cli.options).await,
-        Command::Tour => fail(1, &"the tour is not built yet"),
+        Command::Tour => tour().await,
+    }
+}
+
+/// By the default settings, whatever options and environment say: it is to show the same everywhere.
+async fn tour() -> ExitCode {
+    let config = match Config::load(&Options::default()) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error),
+    };
+    match tour::run(&config, &mut io::stdout(), chart::colour_wanted()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => fail(1, &failed),
     }
 }
 
@@ -65,9 +80,9 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     Ok(served?)
 }
 
-/// Logs to standard error. `VALETKEY_LOG` says how much, such as `debug` or `info,hyper=debug`.
-fn log() -> Result<(), String> {
-    let wanted = std::env::var("VALETKEY_LOG").unwrap_or_else(|_| "info".to_owned());
+/// Logs to standard error, from `level` up. `VALETKEY_LOG` says otherwise, such as `debug` or `info,hyper=debug`.
+fn log(level: &str) -> Result<(), String> {
+    let wanted = std::env::var("VALETKEY_LOG").unwrap_or_else(|_| level.to_owned());
     let targets: Targets = wanted
         .parse()
         .map_err(|error| format!("VALETKEY_LOG is `{wanted}`, which is no level such as `info` or `debug`: {error}"))?;

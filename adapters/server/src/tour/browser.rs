@@ -1,0 +1,52 @@
+//! A browser without a screen: it keeps cookies, and sends the forms of the pages that it is shown.
+
+use super::http::{Answer, Request, encode};
+use super::{Result, Tour, page};
+use reqwest::header::SET_COOKIE;
+use std::collections::BTreeMap;
+
+#[derive(Default)]
+pub(super) struct Browser {
+    cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    /// Opens an address.
+    pub(super) async fn open(&mut self, tour: &mut Tour<'_, '_>, url: &str) -> Result<Answer> {
+        self.send(tour, Request { url: url.to_owned(), ..Request::default() }).await
+    }
+
+    /// Sends the form that has `wanted` (a field or a button), with what the person typed.
+    pub(super) async fn submit(
+        &mut self,
+        tour: &mut Tour<'_, '_>,
+        issuer: &str,
+        page: &Answer,
+        wanted: &str,
+        typed: &[(&str, &str)],
+    ) -> Result<Answer> {
+        let form = page::form(&page.body, wanted);
+        let form = form.ok_or_else(|| format!("the page has no form with `{wanted}` (status {})", page.status))?;
+        let fields = form.fields.iter().map(|(name, value)| (&**name, &**value));
+        let body = encode(fields.chain(typed.iter().copied()))?;
+        let url = format!("{issuer}{}", form.action);
+        self.send(tour, Request { url, form: Some(body), ..Request::default() }).await
+    }
+
+    async fn send(&mut self, tour: &mut Tour<'_, '_>, request: Request) -> Result<Answer> {
+        let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
+        let request = Request { cookies: cookies.collect::<Vec<_>>().join("; "), ..request };
+        tour.scene.message("browser", "server", &request.shown()?)?;
+        let answer = tour.http.send(&request).await?;
+        for cookie in answer.headers.get_all(SET_COOKIE) {
+            let cookie = cookie.to_str()?;
+            let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).unwrap_or((cookie, ""));
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        Ok(answer)
+    }
+}
