@@ -11,6 +11,7 @@ mod page;
 mod renewal;
 mod revocation;
 mod scene;
+mod shown;
 mod start;
 mod token;
 
@@ -91,8 +92,8 @@ struct Tour<'s, 'o> {
 
 async fn steps(issuer: &str, scene: &mut Scene<'_>) -> Result<()> {
     scene.say(&format!(
-        "A worked session against a server on {issuer}, started for this tour and gone after it.\n\
-         Of secrets only the first characters are shown."
+        "A worked session against {issuer}. Of secrets only the first characters are shown; as all tokens of one login \
+         begin alike, they are also numbered: code (C1), access tokens (A1), (A2), refresh tokens (R1), (R2)."
     ))?;
     let mut tour = Tour { scene, http: Http::new()?, transport: Transport::new()? };
     let server = tour.discovery(issuer).await?;
@@ -110,7 +111,7 @@ async fn steps(issuer: &str, scene: &mut Scene<'_>) -> Result<()> {
 
     let messages = tour.scene.messages();
     tour.scene.say(&format!(
-        "{messages} messages, all as expected.\n\n\
+        "{messages} messages, all as expected.\n\
          Next: `cargo run` starts this server on http://127.0.0.1:8080, and prints what to try with it."
     ))
 }

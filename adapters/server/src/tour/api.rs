@@ -1,6 +1,6 @@
 //! What the API does with a token, what it can ask about it, and what is in it for a thief.
 
-use super::http::{Answer, Request, basic, encode, shown_pairs};
+use super::http::{Answer, Request, basic, encode};
 use super::start::Server;
 use super::token::Kept;
 use super::{Result, Tour, expect};
@@ -24,7 +24,7 @@ impl Tour<'_, '_> {
     pub(super) async fn introspection(&mut self, server: &Server, tokens: &Kept) -> Result<()> {
         self.scene.begin(
             "The API asks what the token is worth",
-            "To others a token is just a random word. An API asks the server, at the time of the call (RFC 7662): so a\n\
+            "To others a token is just a random word. An API asks the server, at the time of the call (RFC 7662): so a \
              token that was taken back is worth nothing at once. Only registered APIs may ask.",
             &["API", "server"],
         )?;
@@ -45,7 +45,7 @@ impl Tour<'_, '_> {
             form: Some(encode([("token", &**tokens.access)])?),
             ..Request::default()
         };
-        self.scene.message("API", "server", &request.shown()?)?;
+        self.scene.request("API", "server", &request)?;
         let answer = self.http.send(&request).await?;
         if answer.status != 200 {
             self.scene.message("server", "API", &answer.status.to_string())?;
@@ -57,7 +57,7 @@ impl Tour<'_, '_> {
     pub(super) async fn stolen_code(&mut self, server: &Server, tokens: &Kept, code: &str) -> Result<()> {
         self.scene.begin(
             "A thief has the code",
-            "Codes pass through the browser, so they can leak, as from its history. Without the verifier, which never left\n\
+            "Codes pass through the browser, so they can leak, as from its history. Without the verifier, which never left \
              the app, a code is good for nothing: not to get tokens, nor to end what the app has.",
             &["thief", "app", "server", "API"],
         )?;
@@ -70,7 +70,7 @@ impl Tour<'_, '_> {
             ("code_verifier", &*guessed),
         ])?;
         let request = Request { url: server.token.clone(), form: Some(form), ..Request::default() };
-        self.scene.message("thief", "server", &request.shown()?)?;
+        self.scene.request("thief", "server", &request)?;
         let answer = self.http.send(&request).await?;
         let refused = answer.status == 400 && answer.body.contains(r#""error":"invalid_grant""#);
         let shown = if refused { "400 error=invalid_grant".to_owned() } else { answer.status.to_string() };
@@ -106,7 +106,7 @@ impl Tour<'_, '_> {
     async fn call_api(&mut self, from: &str, server: &Server, token: &str) -> Result<Answer> {
         let url = format!("{}/api/data", server.issuer);
         let request = Request { url, authorization: Some(format!("Bearer {token}")), ..Request::default() };
-        self.scene.message(from, "API", &request.shown()?)?;
+        self.scene.request(from, "API", &request)?;
         self.http.send(&request).await
     }
 }
@@ -116,9 +116,4 @@ fn refusal(answer: &Answer) -> String {
     let challenge = answer.header(WWW_AUTHENTICATE);
     let error = challenge.split_once("error=").map_or("", |(_, rest)| rest.split(',').next().unwrap_or_default());
     if error.is_empty() { answer.status.to_string() } else { format!("{} Bearer error={error}", answer.status) }
-}
-
-/// A redirect as the chart shows it: its target and parameters.
-pub(super) fn redirect(status: u16, target: &str, query: &str) -> Result<String> {
-    Ok(format!("{status} Location: {target}\n{}", shown_pairs(query)?))
 }

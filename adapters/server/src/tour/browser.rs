@@ -36,7 +36,7 @@ impl Browser {
     async fn send(&mut self, tour: &mut Tour<'_, '_>, request: Request) -> Result<Answer> {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}"));
         let request = Request { cookies: cookies.collect::<Vec<_>>().join("; "), ..request };
-        tour.scene.message("browser", "server", &request.shown()?)?;
+        tour.scene.request("browser", "server", &request)?;
         let answer = tour.http.send(&request).await?;
         for cookie in answer.headers.get_all(SET_COOKIE) {
             let cookie = cookie.to_str()?;

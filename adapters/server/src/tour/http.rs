@@ -1,8 +1,6 @@
 //! HTTP for those who are not the app: the browser, the API and the thief. Bounded in time and length; follows nothing.
 
 use super::Result;
-use crate::chart::{parameters, shorten};
-use base64ct::{Base64, Encoding};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HeaderMap};
 use reqwest::redirect;
 use valetkey::text::buf::Writer;
@@ -99,45 +97,4 @@ pub(super) fn decode(text: &str) -> Result<Vec<(String, String)>> {
     };
     let pairs = text.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     pairs.map(|(name, value)| Ok((decoded(name)?, decoded(value)?))).collect()
-}
-
-/// Names and values for the chart, decoded, with secrets shortened.
-pub(super) fn shown_pairs(text: &str) -> Result<String> {
-    let pairs = decode(text)?;
-    Ok(parameters(pairs.iter().map(|(name, value)| (&**name, &**value))))
-}
-
-impl Request {
-    /// As the chart shows it.
-    pub(super) fn shown(&self) -> Result<String> {
-        shown(&self.url, self.authorization.as_deref(), self.form.as_deref())
-    }
-}
-
-/// A request as the chart shows it; without a body it is a GET.
-pub(super) fn shown(url: &str, authorization: Option<&str>, body: Option<&str>) -> Result<String> {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    let target = rest.find('/').and_then(|at| rest.get(at..)).unwrap_or("/");
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut lines = vec![format!("{} {path}", if body.is_some() { "POST" } else { "GET" })];
-    if let Some(authorization) = authorization {
-        lines.push(format!("Authorization: {}", credentials(authorization)));
-    }
-    for pairs in [query, body.unwrap_or_default()] {
-        lines.push(shown_pairs(pairs)?);
-    }
-    lines.retain(|line| !line.is_empty());
-    Ok(lines.join("\n"))
-}
-
-/// The scheme and, of Basic, the client's name.
-fn credentials(authorization: &str) -> String {
-    match authorization.split_once(' ') {
-        Some(("Basic", pair)) => {
-            let pair = Base64::decode_vec(pair).ok().and_then(|pair| String::from_utf8(pair).ok()).unwrap_or_default();
-            format!("Basic {}:…", pair.split(':').next().unwrap_or_default())
-        }
-        Some((scheme, token)) => format!("{scheme} {}", shorten(token)),
-        None => shorten(authorization),
-    }
 }

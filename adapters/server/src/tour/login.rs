@@ -1,8 +1,7 @@
 //! A person logs in and allows an app: the authorization code grant with PKCE.
 
-use super::api::redirect;
 use super::browser::Browser;
-use super::http::{Answer, decode, encode, shown_pairs};
+use super::http::{Answer, decode, encode};
 use super::page::{self, words};
 use super::start::Server;
 use super::token::Kept;
@@ -22,8 +21,8 @@ impl Tour<'_, '_> {
     ) -> Result<(Kept, String)> {
         self.scene.begin(
             "A person logs in and allows an app",
-            "The app sends Alice's browser to the server, and gets back a code, which it exchanges for tokens. Her password\n\
-             goes to the server alone. `state` ties the answer to her browser, `iss` to this server, and PKCE the code to\n\
+            "The app sends Alice's browser to the server, and gets back a code, which it exchanges for tokens. Her password \
+             goes to the server alone. `state` ties the answer to her browser, `iss` to this server, and PKCE the code to \
              the app: it shows the hash of a secret first (code_challenge), the secret itself (code_verifier) at the end.",
             &["browser", "app", "server"],
         )?;
@@ -36,30 +35,29 @@ impl Tour<'_, '_> {
         let right = [("username", USERNAME), ("password", PASSWORD)];
         let page = browser.submit(self, &server.issuer, &page, "password", &right).await?;
         self.page_of_consent(&page)?;
-        let query = self.allow(server, browser, &page).await?;
+        let (query, code) = self.allow(server, browser, &page).await?;
 
         let flow = self.forged(server, flow)?;
         let tokens = self.exchange(flow, &query).await?;
-        let code = decode(&query)?.into_iter().find(|(name, _)| name == "code").map(|(_, code)| code);
-        Ok((tokens, code.unwrap_or_default()))
+        Ok((tokens, code))
     }
 
     /// The app sends the browser to the server.
     pub(super) async fn visit(&mut self, browser: &mut Browser, flow: &Authorize<'_>) -> Result<Answer> {
         let mut buf = [0; 2048];
         let url = flow.url(&mut buf)?;
-        self.scene.message("app", "browser", "open the server's login")?;
+        self.scene.message("app", "browser", "log in at the server first")?;
         browser.open(self, url).await
     }
 
     fn page_of_login(&mut self, page: &Answer, status: u16) -> Result<()> {
         let heading = words(&page.body, "h1").join(" ");
-        let notes = words(&page.body, "p");
-        let shown = format!(
-            "{} “{heading} {}”",
-            page.status,
-            notes.iter().take(if status == 200 { 1 } else { 2 }).map(String::as_str).collect::<Vec<_>>().join(". ")
-        );
+        let mut notes = words(&page.body, "p").into_iter();
+        let lead = notes.next().unwrap_or_default();
+        let shown = match notes.next() {
+            Some(alert) if page.status != 200 => format!("{} “{alert}”", page.status),
+            _ => format!("{} “{heading} {lead}”", page.status),
+        };
         self.scene.message("server", "browser", &shown)?;
         let is_login = page.status == status && page::form(&page.body, "password").is_some();
         expect(is_login, &format!("the login page with status {status}"), &shown)
@@ -79,29 +77,32 @@ impl Tour<'_, '_> {
         expect(told, "the consent page with the app's name, its scopes and how long", &shown)
     }
 
-    /// Presses “Allow”. Gives the query with which the browser is sent back to the app.
-    pub(super) async fn allow(&mut self, server: &Server, browser: &mut Browser, page: &Answer) -> Result<String> {
+    /// Presses “Allow”. Gives the query with which the browser is sent back to the app, and the code in it.
+    pub(super) async fn allow(
+        &mut self,
+        server: &Server,
+        browser: &mut Browser,
+        page: &Answer,
+    ) -> Result<(String, String)> {
         let answer = browser.submit(self, &server.issuer, page, "allow", &[]).await?;
         let (target, query) = answer.header(LOCATION).split_once('?').unwrap_or_default();
-        let shown = redirect(answer.status, target, query)?;
+        let pairs = decode(query)?;
+        let code = pairs.iter().find(|(name, _)| name == "code").map(|(_, code)| code.clone());
+        self.scene.names.give('C', code.as_deref().unwrap_or_default());
+        let shown = format!("{} Location: {target}\n{}", answer.status, self.scene.names.form(query)?);
         self.scene.message("server", "browser", &shown)?;
-        let named = |name: &str| query.split('&').any(|pair| pair.starts_with(name));
-        let sent_back = answer.status == 303
-            && target == REDIRECT_URI
-            && ["code=", "state=", "iss="].iter().all(|name| named(name));
+        let complete = ["code", "state", "iss"].iter().all(|wanted| pairs.iter().any(|(name, _)| name == wanted));
+        let sent_back = answer.status == 303 && target == REDIRECT_URI && complete;
         expect(sent_back, "a redirect to the app with code, state and iss", &shown)?;
-        Ok(query.to_owned())
+        Ok((query.to_owned(), code.unwrap_or_default()))
     }
 
     /// Somebody else's answer is refused, and the flow can go on.
     fn forged<'c>(&mut self, server: &Server, flow: Authorize<'c>) -> Result<Authorize<'c>> {
         let query =
             encode([("code", "forged-by-somebody"), ("state", "guessed-by-somebody"), ("iss", &*server.issuer)])?;
-        self.scene.message(
-            "browser",
-            "app",
-            &format!("a forged answer comes first: GET /cb\n{}", shown_pairs(&query)?),
-        )?;
+        let shown = format!("a forged answer comes first: GET /cb\n{}", self.scene.names.form(&query)?);
+        self.scene.message("browser", "app", &shown)?;
         match flow.callback(&query) {
             Err(Rejected::NotOurs { flow, why }) => {
                 self.scene.message("app", "browser", &format!("refused: {why}"))?;
@@ -114,7 +115,8 @@ impl Tour<'_, '_> {
 
     /// The browser is back at the app, which exchanges the code.
     pub(super) async fn exchange(&mut self, flow: Authorize<'_>, query: &str) -> Result<Kept> {
-        self.scene.message("browser", "app", &format!("GET /cb\n{}", shown_pairs(query)?))?;
+        let shown = format!("GET /cb\n{}", self.scene.names.form(query)?);
+        self.scene.message("browser", "app", &shown)?;
         let exchange = match flow.callback(query) {
             Ok(exchange) => exchange,
             Err(Rejected::NotOurs { why, .. }) => return Err(why.into()),

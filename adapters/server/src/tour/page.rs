@@ -39,19 +39,13 @@ pub(super) fn form(html: &str, wanted: &str) -> Option<Form> {
 /// What is written in each element of that name, such as `h1`.
 pub(super) fn words(html: &str, element: &str) -> Vec<String> {
     let (start, end) = (format!("<{element}"), format!("</{element}>"));
-    let mut texts = Vec::new();
-    let mut rest = html;
-    while let Some((_, after)) = rest.split_once(&*start) {
-        let Some((inside, after)) = after.split_once(&*end) else { break };
-        // `<h1` also begins with `<h`: the name has to end here.
-        if let Some((_, inside)) =
-            inside.split_once('>').filter(|(attributes, _)| !attributes.starts_with(|c: char| c.is_alphanumeric()))
-        {
-            texts.push(without_tags(inside));
-        }
-        rest = after;
-    }
-    texts
+    html.match_indices(&*start)
+        .filter_map(|(at, _)| html.get(at + start.len()..))
+        // `<p` is also how `<path` begins.
+        .filter(|rest| rest.starts_with(['>', ' ']))
+        .filter_map(|rest| rest.split_once('>')?.1.split_once(&*end))
+        .map(|(inside, _)| without_tags(inside))
+        .collect()
 }
 
 fn without_tags(html: &str) -> String {

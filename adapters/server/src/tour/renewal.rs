@@ -10,8 +10,8 @@ impl Tour<'_, '_> {
     pub(super) async fn renewal(&mut self, config: &Config<'_>, tokens: &Kept) -> Result<Kept> {
         self.scene.begin(
             "The tokens are renewed",
-            "Access tokens live for minutes; with the refresh token the app gets the next one without asking Alice. Each\n\
-             refresh token is replaced when it is used. Had the answer been lost on the way, the app may ask again for some\n\
+            "Access tokens live for minutes; with the refresh token the app gets the next one without asking Alice. Each \
+             refresh token is replaced when it is used. Had the answer been lost on the way, the app may ask again for some \
              seconds: the very same request gets the very same answer, so nobody is logged out by a bad connection.",
             &["app", "server"],
         )?;
@@ -33,8 +33,8 @@ impl Tour<'_, '_> {
     ) -> Result<()> {
         self.scene.begin(
             "A stolen refresh token is caught",
-            "A thief who copied a refresh token uses it after the app went on. A token that comes twice is in two hands,\n\
-             and the server cannot tell which hand is the app's: so it ends all that came of that login (RFC 9700). The\n\
+            "A thief who copied a refresh token uses it after the app went on. A token that comes twice is in two hands, \
+             and the server cannot tell which hand is the app's: so it ends all that came of that login (RFC 9700). The \
              thief gets nothing, and Alice has to log in once more.",
             &["thief", "app", "server", "API"],
         )?;

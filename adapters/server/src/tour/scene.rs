@@ -1,6 +1,8 @@
 //! What the tour writes: headings, explanations, and a chart for each step.
 
 use super::Result;
+use super::http::Request;
+use super::shown::Names;
 use crate::chart::Chart;
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -22,6 +24,7 @@ impl Write for Paper<'_> {
     }
 }
 
+/// What the tour has written so far.
 pub(super) struct Scene<'o> {
     paper: Paper<'o>,
     colour: bool,
@@ -29,12 +32,15 @@ pub(super) struct Scene<'o> {
     step: String,
     steps: usize,
     messages: usize,
+    /// How codes and tokens are told apart.
+    pub(super) names: Names,
 }
 
 impl<'o> Scene<'o> {
     pub(super) fn new(out: &'o mut dyn Write, colour: bool) -> Self {
         let paper = Paper(Rc::new(RefCell::new(out)));
-        Self { paper, colour, chart: None, step: "0. Begin".to_owned(), steps: 0, messages: 0 }
+        let (step, names) = ("0. Begin".to_owned(), Names::default());
+        Self { paper, colour, chart: None, step, steps: 0, messages: 0, names }
     }
 
     /// Begins a step: its title, what it shows and why that is safe, and a chart of those who take part.
@@ -43,7 +49,7 @@ impl<'o> Scene<'o> {
         self.step = format!("{}. {title}", self.steps);
         let line = "─".repeat(WIDTH.saturating_sub(self.step.chars().count() + 4));
         let (bold, plain) = if self.colour { ("\x1b[1m", "\x1b[0m") } else { ("", "") };
-        writeln!(self.paper, "\n{bold}── {} {line}{plain}\n{explanation}\n", self.step)?;
+        writeln!(self.paper, "\n{bold}── {} {line}{plain}\n{}\n", self.step, fill(explanation))?;
         self.chart = Some(Chart::new(self.paper.clone(), participants, self.colour)?);
         Ok(())
     }
@@ -57,10 +63,17 @@ impl<'o> Scene<'o> {
         }
     }
 
+    /// Draws a request to the server or the API.
+    pub(super) fn request(&mut self, from: &str, to: &str, request: &Request) -> Result<()> {
+        let Request { url, authorization, form, .. } = request;
+        let shown = self.names.request(url, authorization.as_deref(), form.as_deref())?;
+        self.message(from, to, &shown)
+    }
+
     /// Writes text outside of a chart.
     pub(super) fn say(&mut self, text: &str) -> Result<()> {
         let gap = if self.steps > 0 { "\n" } else { "" };
-        Ok(writeln!(self.paper, "{gap}{text}")?)
+        Ok(writeln!(self.paper, "{gap}{}", fill(text))?)
     }
 
     /// Number and title of the step that runs.
@@ -72,4 +85,23 @@ impl<'o> Scene<'o> {
     pub(super) const fn messages(&self) -> usize {
         self.messages
     }
+}
+
+/// Breaks each line at spaces.
+fn fill(text: &str) -> String {
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.join("\n")
 }

@@ -59,12 +59,12 @@ impl Tour<'_, '_> {
     pub(super) async fn discovery(&mut self, issuer: &str) -> Result<Server> {
         self.scene.begin(
             "Discovery",
-            "A client needs to know nothing but the issuer's URL: the rest stands in a document (RFC 8414). It is safe\n\
+            "A client needs to know nothing but the issuer's URL: the rest stands in a document (RFC 8414). It is safe \
              since the document has to name that same issuer, so one server cannot pose as another.",
             &["app", "server"],
         )?;
         let request = Request { url: metadata_url(issuer), ..Request::default() };
-        self.scene.message("app", "server", &request.shown()?)?;
+        self.scene.request("app", "server", &request)?;
         let answer = self.http.send(&request).await?;
         let server = if answer.status == 200 { Server::read(&answer.body)? } else { Server::default() };
         let Server { authorize, token, introspect, revoke, .. } = &server;
@@ -79,7 +79,7 @@ impl Tour<'_, '_> {
     pub(super) async fn device(&mut self, server: &Server) -> Result<()> {
         self.scene.begin(
             "A device gets a token of its own",
-            "No person takes part: the device proves by its secret who it is (client credentials). Its token says what it\n\
+            "No person takes part: the device proves by its secret who it is (client credentials). Its token says what it \
              may do, which is to send measurements; so the API keeps people's data from it.",
             &["device", "server", "API"],
         )?;

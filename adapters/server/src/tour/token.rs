@@ -1,8 +1,6 @@
 //! The app's and the device's requests to the token endpoint: by the core's client, on its transport.
 
-use super::http::shown;
 use super::{Result, Tour, expect};
-use crate::chart::parameters;
 use valetkey::client::{Outcome, Post};
 use valetkey::error::ErrorCode;
 use valetkey_tokio::client::Received;
@@ -20,7 +18,8 @@ pub(super) struct Kept {
 impl Tour<'_, '_> {
     /// Draws and sends what a flow wrote.
     pub(super) async fn post(&mut self, from: &str, post: &Post<'_>) -> Result<Received> {
-        self.scene.message(from, "server", &shown(post.url, post.authorization, Some(post.body))?)?;
+        let shown = self.scene.names.request(post.url, post.authorization, Some(post.body))?;
+        self.scene.message(from, "server", &shown)?;
         Ok(self.transport.send(post).await?)
     }
 
@@ -48,14 +47,17 @@ impl Tour<'_, '_> {
     fn outcome(&mut self, to: &str, outcome: &Outcome<'_>) -> Result<()> {
         let text = match outcome {
             Outcome::Tokens(tokens) => {
+                let (access, refresh) = (tokens.access_token, tokens.refresh_token.map_or("", |token| token.expose()));
+                self.scene.names.give('A', access.expose());
+                self.scene.names.give('R', refresh);
                 let seconds = tokens.expires_in.map(|seconds| seconds.to_string()).unwrap_or_default();
                 let pairs = [
-                    ("access_token", tokens.access_token.expose()),
-                    ("refresh_token", tokens.refresh_token.map_or("", |token| token.expose())),
+                    ("access_token", access.expose()),
+                    ("refresh_token", refresh),
                     ("expires_in", &*seconds),
                     ("scope", tokens.scope),
                 ];
-                format!("200 {}", parameters(pairs.into_iter().filter(|(_, value)| !value.is_empty())))
+                format!("200 {}", self.scene.names.pairs(pairs.into_iter().filter(|(_, value)| !value.is_empty())))
             }
             other => named(other),
         };
