@@ -214,7 +214,7 @@ impl<S: Store> People<S> {
     async fn check(&self, username: &str, typed: Password, address: IpAddr) -> Result<OwnedAccount, LoginError> {
         let now = self.started.elapsed().as_secs();
         self.throttle(|throttle| throttle.begin(username, address, now)).map_err(|Wait(seconds)| {
-            tracing::warn!(target: "valetkey::audit", username, %address, seconds, "a login was made to wait");
+            tracing::warn!(target: "valetkey::audit", %address, seconds, "a login was made to wait");
             LoginError::Wait(seconds)
         })?;
         let not_judged = |seconds| {
@@ -225,14 +225,16 @@ impl<S: Store> People<S> {
         let stored = account.as_ref().map(|account| account.password.clone());
         let verified = self.passwords.verify(stored, typed).await;
         let right = verified.map_err(|Busy { retry_after }| not_judged(retry_after))?;
-        match account.filter(|_| right) {
-            Some(account) => {
+        match account {
+            Some(account) if right => {
                 self.throttle(|throttle| throttle.succeeded(username, address));
                 tracing::info!(target: "valetkey::audit", subject = account.subject, %address, "logged in");
                 Ok(account)
             }
-            None => {
-                tracing::warn!(target: "valetkey::audit", username, %address, "a login failed");
+            account => {
+                // What nobody is called is not told: it may be a password, typed into the wrong field.
+                let subject = account.as_ref().map(|account| account.subject.as_str());
+                tracing::warn!(target: "valetkey::audit", subject, %address, "a login failed");
                 Err(LoginError::Wrong)
             }
         }
