@@ -134,6 +134,25 @@ async fn a_form_of_another_site_or_browser_is_refused() {
 }
 
 #[tokio::test]
+async fn a_post_that_another_site_makes_a_browser_send_does_not_sign_it_out() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let page = browser.reach_consent().await;
+    // As `SameSite=Lax` has it: no cookie goes along with that post, and every one with the GET that it is sent on by.
+    let cookies = std::mem::take(&mut browser.cookies);
+    let url = program.authorize_url();
+    let fields: Vec<_> = url.split(['?', '&']).skip(1).filter_map(|pair| pair.split_once('=')).collect();
+    let decoded = |value: &str| value.replace("%3A", ":").replace("%2F", "/").replace("%20", " ");
+    let fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, decoded(value))).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let posted = browser.post("/authorize", &fields).await;
+    let given = std::mem::replace(&mut browser.cookies, cookies);
+    browser.cookies.extend(given);
+    assert_eq!(browser.submit(&page, "/consent", ALLOW).await.status, 303, "the login still stands");
+    assert!(is_consent_page(&browser.get(posted.header(LOCATION)).await));
+}
+
+#[tokio::test]
 async fn one_consent_gives_one_code() {
     let program = Program::start().await;
     let mut browser = program.browser();

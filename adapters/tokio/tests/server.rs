@@ -152,7 +152,9 @@ async fn rfc6749_3_1_03_get_and_post_reach_the_authorization_endpoint() {
     let run = with_pages().await;
     let url = format!("{}/authorize", run.url);
     let get = run.send(run.http.get(format!("{url}?{ASK}"))).await;
-    let post = run.send(run.http.post(url).body(ASK)).await;
+    let posted = run.send(run.http.post(url).body(ASK)).await;
+    assert_eq!((posted.status, posted.headers.get("set-cookie")), (303, None));
+    let post = run.send(run.http.get(posted.headers["location"].to_str().unwrap())).await;
     for page in [get, post] {
         assert_eq!((page.status, &page.headers["set-cookie"]), (200, &"drawn".parse().unwrap()));
         let Begun::Ask(again) = run.server.reopen(&page.body, "drawn").await else { panic!("nobody was asked") };
@@ -174,6 +176,18 @@ async fn rfc6749_3_1_2_4_01_a_bad_redirect_uri_gets_a_page_and_no_redirect() {
     assert!(page.headers.get("location").is_none() && page.body.contains("redirect_uri"));
     let long = format!("{}/authorize?{ASK}&redirect_uri={}", run.url, "a".repeat(9000));
     assert_eq!(run.send(run.http.get(long)).await.status, 400);
+}
+
+#[tokio::test]
+async fn what_is_posted_to_the_authorization_endpoint_leads_nowhere_else() {
+    let run = with_pages().await;
+    let url = format!("{}/authorize", run.url);
+    for body in [&b"a=b\r\nset-cookie: c=d"[..], b"a b", b"a#b", b"a=\xff", b"\0", &[b'a'; 9000]] {
+        let page = run.send(run.http.post(&url).body(body.to_vec())).await;
+        assert_eq!((page.status, page.headers.get("location")), (400, None), "{body:?}");
+    }
+    let posted = run.send(run.http.post(&url).body("//evil.example/?a=%0D%0A")).await;
+    assert_eq!(posted.headers["location"], format!("{url}?//evil.example/?a=%0D%0A"));
 }
 
 #[tokio::test]

@@ -14,8 +14,9 @@ use super::{AuthorizationServer, End, drive, edge, respond};
 use crate::store::Store;
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method};
-use axum::response::Response;
+use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::fmt;
 use std::future::Future;
@@ -164,27 +165,37 @@ pub trait Pages: Send + Sync + 'static {
     fn refuse(&self, fault: Fault) -> Response;
 }
 
-/// The authorization endpoint by GET and POST
+/// The authorization endpoint by GET, and by POST, which is sent on as a GET
 /// ([RFC 6749 section 3.1](https://www.rfc-editor.org/rfc/rfc6749#section-3.1)), to be merged with [`super::router`] and
 /// the pages' own routes.
 pub fn authorize_router<S: Store, P: Pages>(server: Arc<AuthorizationServer<S>>, pages: Arc<P>) -> Router {
     let path = route(server.issuer(), Endpoint::Authorize);
-    Router::new().without_v07_checks().route(&path, get(serve::<S, P>).post(serve::<S, P>)).with_state((server, pages))
+    Router::new().without_v07_checks().route(&path, get(serve::<S, P>).post(by_get::<S, P>)).with_state((server, pages))
 }
 
 type Both<S, P> = (Arc<AuthorizationServer<S>>, Arc<P>);
 
 async fn serve<S: Store, P: Pages>(State((server, pages)): State<Both<S, P>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let body = if parts.method == Method::POST { Some(read(body).await) } else { None };
-    let query = match &body {
-        Some(body) => String::from_utf8_lossy(body),
-        None => parts.uri.query().unwrap_or_default().into(),
-    };
+    let (parts, _) = request.into_parts();
+    let query = parts.uri.query().unwrap_or_default();
     let Some(browser) = pages.browser(&parts.headers) else { return pages.refuse(Fault::Unavailable) };
-    match server.begin(&query, &browser).await {
+    match server.begin(query, &browser).await {
         Begun::Ask(pending) => pages.ask(pending, browser, parts.headers).await,
         Begun::Done(Answer::Redirect(response)) => response,
         Begun::Done(Answer::Page(fault)) => pages.refuse(fault),
     }
+}
+
+/// Sends the browser on with the same request by GET. It leaves its `SameSite=Lax` cookies at home when another site makes
+/// it post: it would be taken for one that was never here before, and be given a cookie that ends the login it has.
+async fn by_get<S: Store, P: Pages>(State((server, pages)): State<Both<S, P>>, request: Request) -> Response {
+    let body = read(request.into_body()).await;
+    if body.len() > MAX_REQUEST {
+        return pages.refuse(Fault::TooLong);
+    }
+    let query = std::str::from_utf8(&body).ok().filter(|text| text.bytes().all(|b| b.is_ascii_graphic() && b != b'#'));
+    let Some(query) = query else { return pages.refuse(Fault::Malformed) };
+    let endpoint = server.issuer().trim_end_matches('/').to_owned() + Endpoint::Authorize.path();
+    let headers = [(LOCATION, format!("{endpoint}?{query}")), (CACHE_CONTROL, "no-store".to_owned())];
+    (StatusCode::SEE_OTHER, headers).into_response()
 }
