@@ -262,7 +262,7 @@ impl<S: Store> People<S> {
             .split_whitespace()
             .map(|name| {
                 let description = self.scopes.get(name).map(String::as_str);
-                ScopeChoice { name, description, chosen: error.is_none() }
+                ScopeChoice { name, description, chosen: error != Some(ConsentPage::NOTHING_CHOSEN) }
             })
             .collect();
         ConsentPage {
@@ -274,6 +274,7 @@ impl<S: Store> People<S> {
             redirect_uri: &pending.redirect_uri,
             scopes: &scopes,
             account: &account.name,
+            subject: &account.subject,
             access_seconds: pending.access_lifetime.into(),
             grant_seconds: pending.grant_lifetime.map(u64::from),
             error,
@@ -330,6 +331,10 @@ async fn consent<S: Store>(State(people): Ours<S>, request: Request) -> Response
         Ok(None) => return people.login_page(pending, browser, "", Some(LoginError::Stale)),
         Err(fault) => return people.refuse(fault),
     };
+    // In another tab somebody may have signed in as another person than this page named.
+    if posted.value("subject") != login.subject {
+        return people.consent_page(pending, browser, &account, Some(ConsentPage::SOMEBODY_ELSE));
+    }
     let scope = posted.values("scope").collect::<Vec<_>>().join(" ");
     if scope.is_empty() && !pending.scope.is_empty() {
         return people.consent_page(pending, browser, &account, Some(ConsentPage::NOTHING_CHOSEN));

@@ -117,7 +117,7 @@ pub struct ScopeChoice<'a> {
 }
 
 /// The page that asks whether a client may act for a person. Its forms go to `/consent`, with `decision` being `allow`
-/// (and `scope` once for every ticked scope), `deny`, or `switch`.
+/// (and `scope` once for every ticked scope, and `subject`), `deny`, or `switch`.
 #[derive(Template)]
 #[template(path = "consent.html")]
 pub struct ConsentPage<'a> {
@@ -135,8 +135,10 @@ pub struct ConsentPage<'a> {
     pub redirect_uri: &'a str,
     /// What the client asks for.
     pub scopes: &'a [ScopeChoice<'a>],
-    /// Who is signed in.
+    /// Who is signed in, by name.
     pub account: &'a str,
+    /// Who is signed in, by id: carried through the form, as somebody else may have signed in by when it is sent.
+    pub subject: &'a str,
     /// For how many seconds one access token lasts.
     pub access_seconds: u64,
     /// For how many seconds it may be renewed without asking again; `None` where the client gets no refresh token.
@@ -148,6 +150,10 @@ pub struct ConsentPage<'a> {
 impl ConsentPage<'_> {
     /// What to say when every scope was unticked.
     pub const NOTHING_CHOSEN: &'static str = "Leave at least one box ticked, or choose Deny.";
+
+    /// What to say when somebody else than the page named is signed in by now.
+    pub const SOMEBODY_ELSE: &'static str =
+        "Somebody else has signed in here since. Look again at whose account it is, then choose.";
 
     fn duration(&self) -> String {
         let access = span(self.access_seconds);

@@ -164,6 +164,21 @@ async fn one_consent_gives_one_code() {
 }
 
 #[tokio::test]
+async fn consent_is_given_by_whom_the_page_named_or_not_at_all() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    write_account(&program, Key::account("bob"), |alice| Account { subject: "bob", name: "Bob", ..alice }).await;
+    let of_alice = browser.reach_consent().await;
+    let login = browser.submit(&of_alice, "/consent", &[("decision", "switch")]).await;
+    assert!(is_consent_page(&browser.log_in(&login, "bob", "wonderland").await));
+    let of_bob = browser.submit(&of_alice, "/consent", ALLOW).await;
+    assert_eq!((of_bob.status, of_bob.header(LOCATION)), (422, ""));
+    assert!(of_bob.body.contains("Somebody else has signed in") && of_bob.body.contains("<bdi>Bob</bdi>"));
+    assert_eq!(of_bob.body.matches(" checked").count(), 2);
+    assert_eq!(browser.submit(&of_bob, "/consent", ALLOW).await.status, 303);
+}
+
+#[tokio::test]
 async fn consent_without_a_login_asks_for_one() {
     let program = Program::start().await;
     let mut browser = program.browser();
@@ -183,14 +198,18 @@ async fn a_locked_account_can_neither_log_in_nor_consent() {
 }
 
 async fn lock(program: &Program, subject: &str) {
-    let key = Key::account(subject);
-    let [Some((OwnedRecord::Account(account), version)), ..] =
-        program.store.load(&[Some(key), None, None, None]).await.unwrap()
-    else {
-        panic!("no account {subject}")
+    write_account(program, Key::account(subject), |account| Account { live: false, ..account }).await;
+}
+
+/// Writes an account that is made of alice's.
+async fn write_account(program: &Program, key: Key, change: impl for<'a> FnOnce(Account<'a>) -> Account<'a>) {
+    let keys = [Some(Key::account("alice")), Some(key), None, None];
+    let [Some((OwnedRecord::Account(alice), _)), there, ..] = program.store.load(&keys).await.unwrap() else {
+        panic!("no alice")
     };
-    let record = Record::Account(Account { live: false, ..account.as_view() });
-    let put = Put { key, expect: Expect::At(version), keep_until: UnixTime(u64::MAX), index: [None, None], record };
+    let expect = there.map_or(Expect::Absent, |(_, version)| Expect::At(version));
+    let record = Record::Account(change(alice.as_view()));
+    let put = Put { key, expect, keep_until: UnixTime(u64::MAX), index: [None, None], record };
     let puts = [Some(put), None, None, None, None, None];
     let change = Change { id: Version::new(1).unwrap(), puts, holds: [None, None], event: None };
     assert_eq!(program.store.commit(&change).await.unwrap(), Committed::Applied);

@@ -36,6 +36,7 @@ fn consent<'a>(site: &'a Site, scopes: &'a [ScopeChoice<'a>]) -> ConsentPage<'a>
         redirect_uri: "http://127.0.0.1:9099/cb",
         scopes,
         account: "alice",
+        subject: "a1",
         access_seconds: 600,
         grant_seconds: Some(90 * 86_400),
         error: None,
@@ -188,6 +189,7 @@ fn what_came_from_outside_is_escaped() {
         client_id: evil,
         redirect_uri: evil,
         account: evil,
+        subject: evil,
         error: Some(evil),
         ..consent(&site, &scopes)
     };

@@ -30,9 +30,13 @@ impl Answered {
 
     /// The value of a hidden field of the first form that has it.
     pub(crate) fn hidden(&self, name: &str) -> String {
+        self.maybe_hidden(name).unwrap_or_else(|| panic!("no {name} in {}", self.body))
+    }
+
+    fn maybe_hidden(&self, name: &str) -> Option<String> {
         let start = format!("<input type=\"hidden\" name=\"{name}\" value=\"");
-        let value = self.body.split_once(&start).unwrap_or_else(|| panic!("no {name} in {}", self.body)).1;
-        value.split_once('"').unwrap().0.replace("&#38;", "&")
+        let value = self.body.split_once(&start)?.1;
+        Some(value.split_once('"').unwrap().0.replace("&#38;", "&"))
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
@@ -116,7 +120,9 @@ impl Browser<'_> {
     /// Fills in and sends the form of a page: its hidden fields go along.
     pub(crate) async fn submit(&mut self, page: &Answered, path: &str, fields: &[(&str, &str)]) -> Answered {
         let (pending, csrf) = (page.hidden("pending"), page.hidden("csrf"));
-        self.post(path, &[&[("pending", &*pending), ("csrf", &*csrf)], fields].concat()).await
+        let subject = page.maybe_hidden("subject").unwrap_or_default();
+        let hidden = [("pending", &*pending), ("csrf", &*csrf), ("subject", &*subject)];
+        self.post(path, &[&hidden, fields].concat()).await
     }
 
     pub(crate) async fn log_in(&mut self, page: &Answered, username: &str, password: &str) -> Answered {
