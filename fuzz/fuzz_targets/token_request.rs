@@ -7,9 +7,7 @@
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use valetkey::server::{
-    FormRequest, Reply, Response, SCRATCH, Step, introspect, revoke, token,
-};
+use valetkey::server::{FormRequest, Reply, Response, SCRATCH, Step, introspect, revoke, token};
 use valetkey::text::base64;
 use valetkey::wire::header::Header;
 use valetkey_fuzz::store::Store;

@@ -10,8 +10,7 @@ use valetkey::secret::SecretText;
 use valetkey::server::change::{Committed, Key};
 use valetkey::server::fault::Fault;
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, Owner, Reply, Step, authorize, introspect,
-    introspect_local, reopen, revoke, token,
+    AuthorizeRequest, FormRequest, Owner, Reply, Step, authorize, introspect, introspect_local, reopen, revoke, token,
 };
 use valetkey::text::scope::is_subset;
 use valetkey::time::UnixTime;

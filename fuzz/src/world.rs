@@ -6,7 +6,7 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, FormRequest, authorize,
+    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
     secret_digest, token,
 };
 use valetkey::text::base64;
