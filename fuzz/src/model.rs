@@ -138,10 +138,8 @@ impl<'r> Model<'r> {
     }
 
     fn begin(&mut self, intent: Intent, step: impl FnOnce(&mut Self, &'r mut [u8]) -> Step<'r>) {
-        if self.open.len() == OPEN {
-            while self.open.len() == OPEN {
-                self.go_on(0, 0);
-            }
+        while self.open.len() == OPEN {
+            self.go_on(0, 0);
         }
         let Some(room) = self.room.next() else { return };
         self.draws += 1;

@@ -69,21 +69,6 @@ impl Store {
         }
         Committed::Applied
     }
-
-    /// Whether a grant is known to be ended.
-    pub fn is_ended(&self, grant: &Key) -> bool {
-        matches!(self.rows.get(grant), Some((OwnedRecord::Grant(grant), _)) if grant.state == GrantState::Ended)
-    }
-
-    /// What an account is filed under, and a grant's consent: client, subject, scope, resource.
-    pub fn consent(&self, grant: &Key) -> Option<(String, String, String, String)> {
-        match self.rows.get(grant)? {
-            (OwnedRecord::Grant(g), _) => {
-                Some((g.client_id.clone(), g.subject.clone(), g.scope.clone(), g.resource.clone()))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// What no transition may undo or widen.
