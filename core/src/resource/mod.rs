@@ -1,9 +1,13 @@
 //! The resource server: is this request's access token good for what it asks?
 //!
 //! ```text
-//!  check(Authorization, policy, now) -> Done(Err(Challenge))                  no, and the response says why
-//!                                    -> Introspect(need) -- resume(answer) -> Ok(Access) or Err(Challenge)
+//!  check(Authorization, policy, now) -> Done(challenge)                       no, and the response says why
+//!                                    -> Introspect(need) -- resume(answer) -> Ok(access) or Err(challenge)
+//!                                                        '- fail() ---------> challenge: 503
 //! ```
+//!
+//! An answer comes from [`Introspection::read`](crate::wire::introspection::Introspection::read) over an introspection
+//! response, or from [`Reply::introspection`](crate::server::Reply::introspection) in the server's own program.
 //!
 //! ```
 //! use valetkey::resource::{Audience, Check, Policy, check};

@@ -1,23 +1,41 @@
 //! The authorization server: each endpoint is a function from a request to a [`Step`].
 //!
-//! A driver is a loop that answers needs. This one serves a client-credentials request from a map:
+//! ```text
+//!                 .----------------------- Conflict: look again, decide again ------------.
+//!                 v                                                                       |
+//!  request -> Client -> (Verify) -> (Owner) -> Load -> (nothing to change) -> Reply       |
+//!                                               '----> Commit -- Applied ---> Reply       |
+//!                                                        '--------------------------------'
+//! ```
+//!
+//! | endpoint | function | needs besides `Client` |
+//! |---|---|---|
+//! | authorization | [`authorize()`], and [`reopen`] after a pause | `Owner`, `Load`, `Commit` |
+//! | token | [`token()`] | `Verify`, `Load`, `Commit` |
+//! | revocation | [`revoke()`] | `Verify`, `Load`, `Commit` |
+//! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load` |
+//! | metadata | [`write_metadata`] | none: it is a plain function |
+//!
+//! A driver is a loop that answers needs; [`change`] is the contract of the store that it asks, [`record`] what that store
+//! keeps. This one serves a client-credentials request from a map:
 //!
 //! ```
 //! use std::collections::HashMap;
 //! use valetkey::secret::{Entropy, Secret};
 //! use valetkey::server::change::Committed;
 //! use valetkey::server::record::{Client, ClientAuth, GrantTypes};
-//! use valetkey::server::{Policy, SCRATCH, Server, ServerKey, Step, FormRequest, token};
+//! use valetkey::server::{ENTROPY, FormRequest, Policy, SCRATCH, Server, ServerKey, Step, secret_digest, token};
 //! use valetkey::time::UnixTime;
 //! use valetkey::wire::header::Header;
 //!
-//! let keys = [ServerKey::new(1, Secret::new([7; 32]))];
-//! let server = Server::new("https://as.example", Policy::OAUTH21, &keys).unwrap();
+//! let keys = [ServerKey::new(1, Secret::new([7; 32]))]; // in earnest: 32 bytes that live outside the store
+//! let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+//! let digest = secret_digest("device-secret").to_string(); // what is kept of a secret that we drew
 //! let device = Client {
 //!     client_id: "demo-device",
 //!     name: "A device",
 //!     auth: ClientAuth::Drawn,
-//!     secret: "1a9cdaeeed6d69c963ad8f63aeb3ff6a8c7a4b7ab2a5f1e8f4b5a4a01f2cf42c", // SHA-256 of its secret
+//!     secret: &digest,
 //!     redirect_uris: "",
 //!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 //!     scope: "telemetry:write",
@@ -25,8 +43,6 @@
 //!     may_introspect: false,
 //!     live: true,
 //! };
-//! # let hex = valetkey::server::secret_digest("device-secret").to_string();
-//! # let device = Client { secret: &hex, ..device };
 //!
 //! let request = FormRequest {
 //!     authorization: Header::One("Basic ZGVtby1kZXZpY2U6ZGV2aWNlLXNlY3JldA=="),
@@ -34,8 +50,8 @@
 //!     body: b"grant_type=client_credentials",
 //! };
 //! let (mut scratch, mut out, mut stored) = ([0; SCRATCH], [0; 1024], HashMap::new());
-//! // In earnest: the clock's time, and bytes from the operating system.
-//! let mut step = token(&server, &request, UnixTime(1_700_000_000), Entropy::new([5; 120]), &mut scratch);
+//! let (now, seed) = (UnixTime(1_700_000_000), Entropy::new([5; ENTROPY])); // in earnest: the clock's, and drawn
+//! let mut step = token(&server, &request, now, seed, &mut scratch);
 //! let reply = loop {
 //!     step = match step {
 //!         Step::Client(need) => {
@@ -52,9 +68,10 @@
 //!         _ => unreachable!("this grant needs no more"),
 //!     };
 //! };
-//! let response = reply.write(&mut out).unwrap();
+//! let response = reply.write(&mut out)?;
 //! assert_eq!(response.status(), 200);
 //! assert!(response.body().starts_with("{\"access_token\":\"") && stored.len() == 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod authorize;

@@ -2,14 +2,7 @@
 //!
 //! Each need owns its state, and `resume(self, answer)` takes only its own kind of answer: a wrong, doubled, missing or
 //! forged answer does not compile. A driver is a loop over [`Step`] that answers needs until there is a [`Reply`].
-//!
-//! ```text
-//!                 .----------------------- Conflict: look again, decide again ------------.
-//!                 v                                                                       |
-//!  request -> Client -> (Verify) -> (Owner) -> Load -> (nothing to change) -> Reply       |
-//!                                               '----> Commit -- Applied ---> Reply       |
-//!                                                        '--------------------------------'
-//! ```
+//! The picture is at [`super`].
 
 use super::authorize::NeedOwner;
 use super::caller::{Caller, Checked};
