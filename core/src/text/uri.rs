@@ -62,15 +62,22 @@ impl<'a> Uri<'a> {
         Some(Self { scheme, authority, rest, fragment })
     }
 
-    /// The host of the authority, without user information and port; brackets of an IPv6 literal kept.
+    /// The host of the authority, without user information and port; brackets of an IPv6 literal kept. `None` if there is
+    /// no authority, or if what follows the host is no port: `[::1].evil.example` has no host.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc3986#section-3.2>
     pub fn host(&self) -> Option<&'a str> {
         let authority = self.authority?;
         let hostport = authority.rsplit_once(['@']).map_or(authority, |(_, host)| host);
-        let end = match hostport.find([']']) {
-            Some(bracket) => bracket.saturating_add(1),
-            None => hostport.find([':']).unwrap_or(hostport.len()),
+        let literal = hostport.starts_with(['[']);
+        let end = match literal {
+            true => hostport.find([']'])?.saturating_add(1),
+            false => hostport.find([':']).unwrap_or(hostport.len()),
         };
-        hostport.get(..end)
+        let (host, after) = hostport.split_at_checked(end)?;
+        let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+        let whole = after.is_empty() || after.strip_prefix(':').is_some_and(is_port);
+        (whole && (literal || !host.contains(['[', ']']))).then_some(host)
     }
 
     /// `https` with a host, or `http` to a loopback host.
@@ -218,6 +225,25 @@ mod tests {
         }
         for bad in ["javascript:alert(1)", "data:text/html,x", "HTTPS://c.example/cb", "app:/cb", "com.example.app:"] {
             assert!(!is_redirect_uri(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_host_ends_at_its_port_and_nothing_else_follows_it() {
+        let host = |text| Uri::parse(text).and_then(|uri| uri.host());
+        assert_eq!(host("https://u@c.example:8443/cb?x=@y:z]"), Some("c.example"));
+        assert_eq!((host("http://[::1]:80"), host("http://[::1]")), (Some("[::1]"), Some("[::1]")));
+        for bad in [
+            "http://[::1].evil.example/",
+            "http://[::1]evil.example/",
+            "http://[::1/",
+            "http://127.0.0.1]/",
+            "http://127.0.0.1:80.evil.example/",
+            "http://127.0.0.1:x/",
+            "http://localhost:80:80/",
+        ] {
+            assert_eq!(host(bad), None, "{bad}");
+            assert!(!is_endpoint(bad) && !is_redirect_uri(bad), "{bad}");
         }
     }
 
