@@ -7,6 +7,10 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use valetkey::server::Policy;
+use valetkey::text::buf::Writer;
+use valetkey::text::scope;
+use valetkey::text::uri::{self, Uri};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 /// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
@@ -42,9 +46,10 @@ pub struct Lifetimes {
 
 impl Default for Lifetimes {
     fn default() -> Self {
-        const DAY: u32 = 86_400;
+        let Policy { access_lifetime, code_lifetime, refresh_idle, grant_lifetime, .. } = Policy::OAUTH21;
         let [access_seconds, code_seconds, refresh_idle_seconds, grant_seconds] =
-            [600, 60, 30 * DAY, 90 * DAY].map(|seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN));
+            [access_lifetime, code_lifetime, refresh_idle, grant_lifetime]
+                .map(|seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN));
         Self { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds }
     }
 }
@@ -169,49 +174,37 @@ impl Config {
 
 /// Where the metadata of an issuer is: RFC 8414 section 3.1 puts the well-known part before the issuer's path.
 pub fn metadata_url(issuer: &str) -> String {
-    const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
-    let authority = issuer.find("://").map_or(0, |at| at + 3);
-    let end = issuer.get(authority..).and_then(|rest| rest.find('/')).map_or(issuer.len(), |at| authority + at);
-    let (origin, path) = issuer.split_at(end);
-    format!("{origin}{WELL_KNOWN}{path}")
+    let mut buf = vec![0; issuer.len() + 64];
+    let mut w = Writer::new(&mut buf);
+    uri::metadata_url(&mut w, issuer);
+    w.finish().unwrap_or_default().to_owned()
 }
 
 fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {
     toml::from_str(text).map_err(|error| ConfigError::Malformed(path.to_owned(), Box::new(error)))
 }
 
-/// RFC 8414 section 2: https, no query, no fragment. Plain http is let pass on loopback, for trying out.
+/// RFC 8414 section 2, as the core reads it; here each way to get it wrong is told in words of its own.
 fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
     let wrong = |why| Err(ConfigError::Issuer(issuer.to_owned(), why));
-    if !issuer.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&byte)) {
-        return wrong("it has a character that no URL may have");
+    if !issuer.contains("://") {
+        return wrong("it must be a URL such as https://id.example.com");
     }
+    let Some(parsed) = Uri::parse(issuer) else { return wrong("it has a character that no URL may have") };
     if issuer.contains(['?', '#']) {
         return wrong("it must have no query and no fragment (RFC 8414 section 2)");
     }
-    let Some((scheme, rest)) = issuer.split_once("://") else {
-        return wrong("it must be a URL such as https://id.example.com");
-    };
-    let host = rest.split('/').next().unwrap_or_default();
-    if host.is_empty() || host.contains('@') {
-        return wrong("it must name a host, and no user");
+    let host = parsed.host().unwrap_or_default();
+    match parsed.scheme {
+        "https" => {}
+        "http" if uri::is_loopback(host) => {}
+        "http" => return wrong("it must be https, unless its host is this machine (127.0.0.1, [::1] or localhost)"),
+        _ => return wrong("it must begin with https://"),
     }
-    if rest.ends_with('/') {
+    if issuer.ends_with('/') && !host.is_empty() {
         return wrong("leave out the slash at its end, as clients compare it letter by letter");
     }
-    match scheme {
-        "https" => Ok(()),
-        "http" if is_loopback(host) => Ok(()),
-        "http" => wrong("it must be https, unless its host is this machine (127.0.0.1, [::1] or localhost)"),
-        _ => wrong("it must begin with https://"),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
-    let name = host.rsplit_once(':').map_or(host, |(name, port)| if is_port(port) { name } else { host });
-    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name == "localhost" || literal.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    if uri::is_issuer(issuer) { Ok(()) } else { wrong("it must name a host, and no user") }
 }
 
 fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
@@ -230,10 +223,8 @@ fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
 fn check_scopes(scopes: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    let is_scope = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\'))
-    };
-    match scopes.iter().find(|(name, description)| !is_scope(name) || description.trim().is_empty()) {
+    let is_one = |name: &str| scope::is_scope(name) && !name.contains(' ');
+    match scopes.iter().find(|(name, description)| !is_one(name) || description.trim().is_empty()) {
         Some((name, _)) => Err(ConfigError::Scope(name.clone())),
         None => Ok(()),
     }

@@ -9,6 +9,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
+use valetkey::text::uri::{Uri, is_loopback};
 
 /// Where the pages live: the path of the issuer, so that links also work behind a proxy that serves a subfolder.
 #[derive(Clone, Debug)]
@@ -166,10 +167,15 @@ impl ConsentPage<'_> {
     }
 
     fn destination(&self) -> String {
-        match split_uri(self.redirect_uri) {
-            ("http" | "https", Some(host)) if is_loopback(host) => format!("A program on this device ({host})"),
-            ("http" | "https", Some(host)) => host.to_owned(),
-            (scheme, _) => format!("The app on this device that opens {scheme}: links"),
+        let Some(uri) = Uri::parse(self.redirect_uri) else { return String::new() };
+        // With its port, but without a user name before it, as that could pose as the host.
+        let shown = uri.authority.map(|authority| authority.rsplit_once('@').map_or(authority, |(_, host)| host));
+        match (uri.scheme, uri.host(), shown) {
+            ("http" | "https", Some(host), Some(shown)) if is_loopback(host) => {
+                format!("A program on this device ({shown})")
+            }
+            ("http" | "https", _, Some(shown)) => shown.to_owned(),
+            (scheme, ..) => format!("The app on this device that opens {scheme}: links"),
         }
     }
 
@@ -236,23 +242,6 @@ fn page(template: &impl Template, status: StatusCode, target: FormTarget<'_>) ->
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
-}
-
-/// Scheme, and host with port where the URI has an authority. A user name before the host is left out, as it could pose
-/// as one.
-fn split_uri(uri: &str) -> (&str, Option<&str>) {
-    let Some((scheme, rest)) = uri.split_once(':') else { return ("", None) };
-    let host = rest.strip_prefix("//").map(|rest| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        authority.rsplit_once('@').map_or(authority, |(_, host)| host)
-    });
-    (scheme, host.filter(|host| !host.is_empty()))
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = if host.ends_with(']') { host } else { host.rsplit_once(':').map_or(host, |(name, _)| name) };
-    name == "localhost"
-        || name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Seconds as people say them, such as `10 minutes`, `1 hour` or `90 days`. Never says less than it is.
