@@ -149,7 +149,8 @@ fn rfc8252_8_4_01_oauth21_2_3_1_02_rfc9700_2_6_02_a_uri_that_should_never_have_b
 }
 
 #[test]
-fn rfc6749_3_1_2_3_01_rfc6749_3_1_2_2_01_rfc6749_3_1_2_2_02_only_a_sole_registered_uri_may_be_left_out() {
+fn rfc6749_10_2_01_rfc6749_3_1_2_3_01_rfc6749_3_1_2_2_01_rfc6749_3_1_2_2_02_only_a_sole_registered_uri_may_be_left_out()
+{
     let mut w = World::new();
     let done = w.authorize(&query("spa", &[("redirect_uri", "")]));
     assert!(done.header("Location").unwrap().starts_with("https://spa.example/cb?code="));
@@ -244,8 +245,8 @@ fn rfc6749_10_14_01_oauth21_7_12_01_no_input_breaks_out_of_the_redirect() {
 }
 
 #[test]
-fn rfc7636_4_4_1_01_rfc7636_4_4_1_02_rfc7636_4_4_03_rfc7636_4_2_04_rfc7636_7_2_01_rfc8252_6_02_every_presence_of_pkce()
-{
+fn rfc7636_4_4_1_01_rfc7636_4_4_1_02_rfc7636_4_4_03_rfc7636_4_2_04_rfc7636_7_2_01_rfc8252_6_02_rfc9700_2_1_1_08_every_presence_of_pkce()
+ {
     for client in ["web", "app", "spa"] {
         for challenge in ["", CHALLENGE, VERIFIER, "short"] {
             for method in ["", "S256", "plain", "none"] {

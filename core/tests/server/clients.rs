@@ -42,7 +42,8 @@ fn a_client_may_have_less_than_it_is_registered_for_and_never_more() {
 }
 
 #[test]
-fn rfc6749_2_2_01_rfc6749_3_2_1_01_rfc9700_2_5_01_oauth21_4_3_1_01_a_confidential_client_must_prove_itself() {
+fn rfc6749_2_2_01_rfc6749_3_2_1_01_rfc9700_2_5_01_oauth21_2_1_01_oauth21_4_3_1_01_a_confidential_client_must_prove_itself()
+ {
     let mut w = World::new();
     let code = w.code("web");
     let refresh = w.tokens("web").refresh();
@@ -288,4 +289,21 @@ fn a_refusal_names_its_client_only_once_it_was_recognised() {
     assert_eq!(name("web", "wrong"), "web");
     assert_eq!(name("what an attacker wants in the log", "x"), "");
     assert!(w.store.events.is_empty());
+}
+
+#[test]
+fn rfc8252_7_2_01_rfc8252_8_4_02_the_type_of_a_client_comes_from_its_record_and_not_from_its_redirect_uri() {
+    let mut w = World::new();
+    let uris = "https://app.example/claimed com.example.app:/cb";
+    for (client, status) in [("app", 200), ("web", 401)] {
+        w.store.change_client(client, |client| client.redirect_uris = uris.into());
+        for uri in uris.split(' ') {
+            let query = crate::world::query(client, &[("redirect_uri", uri)]);
+            let code = w.authorize(&query).param("code").unwrap();
+            let mut params = redemption(client, &code).to_vec();
+            params[2].1 = uri;
+            params.push(("client_id", client));
+            assert_eq!(w.post_token(Header::Absent, &form(&params)).status, status, "{client} {uri}");
+        }
+    }
 }

@@ -10,7 +10,7 @@ fn document() -> serde_json::Value {
 }
 
 #[test]
-fn rfc8414_2_02_rfc8414_2_04_rfc8414_3_2_01_rfc9700_2_6_01_the_document_has_what_it_must() {
+fn rfc6749_3_2_04_rfc8414_2_02_rfc8414_2_04_rfc8414_3_2_01_rfc9700_2_6_01_the_document_has_what_it_must() {
     let json = document();
     assert_eq!(json["issuer"], ISSUER);
     for endpoint in ["authorization", "token", "revocation", "introspection"] {
