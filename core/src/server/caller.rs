@@ -4,6 +4,7 @@
 
 use super::change::{Version, sha256};
 use super::fault::Fault;
+use super::params::{self, FormRequest};
 use super::record::{Client, ClientAuth, Digest, GrantTypes};
 use crate::secret::ct_eq;
 use crate::text::buf::{Scratch, Span};
@@ -41,7 +42,7 @@ pub(super) enum Checked {
 impl Caller {
     /// Reads the credentials: in the header or in the body, never in both.
     pub(super) fn read(authorization: Header<'_>, form: Form<'_>, scratch: &mut Scratch<'_>) -> Result<Self, Fault> {
-        let [body_id, body_secret] = super::params::take(form, ["client_id", "client_secret"], scratch)?;
+        let [body_id, body_secret] = params::take(form, ["client_id", "client_secret"], scratch)?;
         let caller = match authorization {
             Header::Many => return Err(Fault::BadAuthorization),
             Header::Absent => Self { client_id: body_id, secret: body_secret, ..Self::default() },
@@ -60,6 +61,20 @@ impl Caller {
             () if caller.client_id.is_empty() => Err(Fault::NoCredentials),
             () if !ok(caller.client_id) || !caller.secret.is_empty() && !ok(caller.secret) => Err(Fault::UnknownClient),
             () => Ok(caller),
+        }
+    }
+
+    /// Reads a request about a token: the credentials and `token`. `token_type_hint` is not needed, as the kinds of token
+    /// differ in length.
+    pub(super) fn read_with_token(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> (Result<Self, Fault>, Span) {
+        let read = params::body(request).and_then(|form| {
+            let caller = Self::read(request.authorization, form, scratch)?;
+            let [token] = params::take(form, ["token"], scratch)?;
+            Ok((caller, token))
+        });
+        match read {
+            Ok((caller, token)) => (Ok(caller), token),
+            Err(fault) => (Err(fault), Span::EMPTY),
         }
     }
 

@@ -7,7 +7,7 @@ use super::change::{Found, Key, Kind, Version};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
-use super::params::{self, FormRequest};
+use super::params::FormRequest;
 use super::record::{Access, Record};
 use super::reply::Outcome;
 use super::step::{Flow, Machine, Step, usable};
@@ -42,9 +42,8 @@ pub fn introspect<'r>(
     scratch: &'r mut [u8],
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
-    let read = read(request, &mut scratch);
-    let token = read.as_ref().map_or(Span::EMPTY, |(_, token)| *token);
-    machine(server, now, scratch, Request { token, local: false }).begin(read.map(|(caller, _)| caller))
+    let (caller, token) = Caller::read_with_token(request, &mut scratch);
+    machine(server, now, scratch, Request { token, local: false }).begin(caller)
 }
 
 /// Looks a token up for a resource server in the same program, straight from the store: no client, no form.
@@ -66,13 +65,6 @@ pub fn introspect_local<'r>(
 /// Introspection issues nothing, so it draws nothing.
 fn machine<'r>(server: &'r Server<'r>, now: UnixTime, scratch: Scratch<'r>, request: Request) -> Machine<'r> {
     Machine::new(server, now, Entropy::new([0; ENTROPY]), scratch, Flow::Introspect(request))
-}
-
-fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
-    let form = params::body(request)?;
-    let caller = Caller::read(request.authorization, form, scratch)?;
-    let [token] = params::take(form, ["token"], scratch)?;
-    Ok((caller, token))
 }
 
 pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {

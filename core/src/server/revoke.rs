@@ -9,7 +9,7 @@ use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
 use super::kept::Kept;
-use super::params::{self, FormRequest};
+use super::params::FormRequest;
 use super::record::{Grant, GrantState, Record};
 use super::reply::Outcome;
 use super::step::{Flow, KeptAccess, Machine, NeedCommit, Step, Transition};
@@ -35,17 +35,8 @@ pub fn revoke<'r>(
     scratch: &'r mut [u8],
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
-    let read = read(request, &mut scratch);
-    let token = read.as_ref().map_or(Span::EMPTY, |(_, token)| *token);
-    Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token })).begin(read.map(|(caller, _)| caller))
-}
-
-fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller, Span), Fault> {
-    let form = params::body(request)?;
-    let caller = Caller::read(request.authorization, form, scratch)?;
-    // `token_type_hint` is not needed: the two kinds differ in length.
-    let [token] = params::take(form, ["token"], scratch)?;
-    Ok((caller, token))
+    let (caller, token) = Caller::read_with_token(request, &mut scratch);
+    Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token })).begin(caller)
 }
 
 pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
