@@ -11,6 +11,7 @@ pub mod cli;
 pub mod config;
 pub mod demo;
 pub mod headers;
+pub mod host;
 pub mod pages;
 pub mod passwords;
 pub mod program;

@@ -6,8 +6,9 @@ use crate::pages::Site;
 use crate::passwords::Passwords;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::{api, demo, seed};
+use crate::{api, demo, host, seed};
 use axum::Router;
+use axum::middleware::from_fn;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -49,7 +50,7 @@ pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Resu
     let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.behind_tls_proxy);
     let mut app = serve::router(front).merge(authorize::router(people)).merge(router(Arc::clone(&server)));
     if demo {
-        app = app.merge(api::router(Site::of(issuer).base(), server));
+        app = app.merge(api::router(Site::of(issuer).base(), server)).layer(from_fn(host::loopback_only));
     }
     Ok(app)
 }

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answered, Program};
-use reqwest::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, SET_COOKIE, WWW_AUTHENTICATE};
 
 async fn token(program: &Program, id: &str, secret: &str, scope: &str) -> String {
     let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
@@ -52,4 +52,20 @@ async fn each_client_of_the_demo_does_what_it_is_for() {
     assert_eq!((&answer["active"], &answer["client_id"]), (&true.into(), &"demo-other".into()));
     let web = [("client_id", "demo-web"), ("client_secret", "web-secret"), ("token", &*other)];
     assert_eq!(program.post("/introspect", &web).await.status, 401, "only the API may introspect");
+}
+
+#[tokio::test]
+async fn the_demo_answers_to_names_of_this_machine_only() {
+    let program = Program::start().await;
+    let url = program.authorize_url();
+    for host in ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "192.0.2.1", "127.0.0.1@evil.example"] {
+        for path in ["/", "/healthz", "/nothing", &url[program.url.len()..]] {
+            let refused = program.get(path, HeaderMap::from_iter([(HOST, host.parse().unwrap())])).await;
+            assert_eq!((refused.status, refused.headers.get(SET_COOKIE)), (421, None), "{host} {path}");
+            assert!(refused.body.contains("127.0.0.1 or localhost"));
+        }
+    }
+    for host in ["localhost", "localhost:8080", "127.0.0.1:1", "127.0.0.2", "[::1]", "[::1]:8080"] {
+        assert_eq!(program.get("/", HeaderMap::from_iter([(HOST, host.parse().unwrap())])).await.status, 200, "{host}");
+    }
 }
