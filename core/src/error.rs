@@ -2,7 +2,12 @@
 
 use core::fmt;
 
-/// A lent slice was too small. Nothing useful was left in it; call again with at least `needed` bytes.
+/// A lent slice was too small. What had been written to it is zeroed; call again with at least `needed` bytes.
+///
+/// ```
+/// use valetkey::{error::TooSmall, wire::challenge::Challenge};
+/// assert_eq!(Challenge::bare("demo").write(&mut []), Err(TooSmall { needed: 19 }));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooSmall {
     /// The exact number of bytes that suffices.

@@ -51,7 +51,6 @@ const FUNCTIONS: &[Row] = &[
     ("text::json::from_slice", json_by_serde),
     ("text::json::string", |c| c.writes(r#""a\"\\\u0000é""#, |w| json::string(w, "a\"\\\0é"))),
     ("text::scope::contains", |c| c.holds(|| scope::contains("read write", "write"))),
-    ("text::scope::is_same", |c| c.holds(|| scope::is_same("read write", "write read"))),
     ("text::scope::is_scope", |c| c.holds(|| scope::is_scope("read write"))),
     ("text::scope::is_subset", |c| c.holds(|| scope::is_subset("write", "read write"))),
     ("text::scope::words", |c| c.holds(|| scope::words("read write").count() == 2)),

@@ -57,7 +57,7 @@ impl<'c> Authorize<'c> {
     /// Begins. The seed is drawn for this flow and serves no other.
     ///
     /// # Errors
-    /// [`ConfigError::AuthorizationEndpoint`], if the configuration names none.
+    /// [`ConfigError::AuthorizationEndpoint`], if [`Config::with_redirect`] was not called.
     pub fn new(cfg: &'c Config<'c>, seed: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
         match cfg.redirect {
             Some((endpoint, redirect_uri)) => Ok(Self { cfg, endpoint, redirect_uri, seed }),

@@ -153,7 +153,7 @@ impl<'c> Config<'c> {
         Ok(())
     }
 
-    /// Forgives the server what `leniency` names.
+    /// Forgives the server what `leniency` names, in token and error responses. [`Leniency::NONE`] is the default.
     #[must_use]
     pub const fn lenient(self, leniency: Leniency) -> Self {
         Self { leniency, ..self }

@@ -27,7 +27,7 @@
 //!     .with_redirect("https://as.example/authorize", "https://client.example/cb")?
 //!     .with_scope("read write")?
 //!     .expecting_iss();
-//! let seed = Entropy::<{ authorize::ENTROPY }>::new([7; 64]); // in earnest: from the operating system
+//! let seed = Entropy::new([7; authorize::ENTROPY]); // in earnest: from the operating system
 //! let flow = Authorize::new(&cfg, seed)?;
 //!
 //! // Send the person's browser there.

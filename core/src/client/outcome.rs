@@ -1,5 +1,6 @@
 //! What came of a request to the token endpoint.
 
+use super::post::Duties;
 use crate::{
     error::TooSmall,
     secret::SecretText,
@@ -7,8 +8,6 @@ use crate::{
     wire::token_response::{self, Answer, ErrorResponse, Fault, Leniency},
 };
 use core::fmt;
-
-use super::post::Duties;
 
 /// What the transport received.
 #[derive(Clone, Copy)]
@@ -29,7 +28,7 @@ impl fmt::Debug for Response<'_> {
     }
 }
 
-/// What the server decided.
+/// What the server decided. Exhaustive on purpose: a client that passes over one of these would hang or lose a token.
 #[must_use]
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome<'b> {

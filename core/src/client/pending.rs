@@ -22,8 +22,21 @@ impl<'c> Authorize<'c> {
     /// the flow leads, for some minutes, and **delete them when they are loaded**, in one step with the loading: otherwise
     /// one callback could be taken twice.
     ///
+    /// ```
+    /// use valetkey::client::{Authorize, ClientAuth, Config, EXPORTED, authorize::ENTROPY};
+    /// use valetkey::secret::Entropy;
+    /// let cfg = Config::new("https://as.example", "https://as.example/token", "demo-spa", ClientAuth::Public)?
+    ///     .with_redirect("https://as.example/authorize", "https://client.example/cb")?;
+    /// let flow = Authorize::new(&cfg, Entropy::new([7; ENTROPY]))?;
+    /// let mut kept = [0; EXPORTED];
+    /// flow.export(&mut kept)?;
+    /// let later = Authorize::import(&cfg, &kept)?;
+    /// assert_eq!(later.url(&mut [0; 512])?, flow.url(&mut [0; 512])?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
-    /// [`TooSmall`].
+    /// [`TooSmall`], below [`EXPORTED`] bytes.
     pub fn export<'b>(&self, buf: &'b mut [u8]) -> Result<&'b [u8], TooSmall> {
         let out = buf.get_mut(..EXPORTED).ok_or(TooSmall { needed: EXPORTED })?;
         let digest = digest(self.cfg, self.seed.bytes());

@@ -54,7 +54,8 @@ impl Duties {
     pub const BODY_CAP: usize = 64 * 1024;
 }
 
-/// Whether a request may be sent again when it is not known whether it arrived.
+/// Whether a request may be sent again when it is not known whether it arrived. Exhaustive on purpose: a transport
+/// decides for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// It does no harm.

@@ -40,7 +40,7 @@ use crate::wire::challenge::Challenge;
 use crate::wire::header::Header;
 use crate::wire::introspection::Introspection;
 
-/// Most bytes of an access token.
+/// Most bytes of an access token; a longer one is refused as malformed.
 pub const MAX_TOKEN: usize = 4096;
 
 /// For whom a token must be. <https://www.rfc-editor.org/rfc/rfc8707>
@@ -52,7 +52,7 @@ pub enum Audience<'p> {
     IfNamed(&'p str),
 }
 
-/// What a resource server asks of a token.
+/// What a resource server asks of a token. Nothing in it has a default: to take tokens of any audience is not offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy<'p> {
     issuer: &'p str,
@@ -61,7 +61,9 @@ pub struct Policy<'p> {
 }
 
 impl<'p> Policy<'p> {
-    /// Tokens of this issuer, for this audience, with each of these scopes (space-separated; empty for none).
+    /// Tokens of this issuer, for this audience, with each of these scopes (space-separated; empty for none). The issuer
+    /// counts to the letter; an answer that names none passes, as `iss` is optional in
+    /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2) and the asked server is its issuer.
     pub const fn new(issuer: &'p str, audience: Audience<'p>, scope: &'p str) -> Self {
         Self { issuer, audience, scope }
     }
@@ -93,7 +95,7 @@ pub struct Access<'a> {
     pub auth_time: Option<UnixTime>,
 }
 
-/// What comes next.
+/// What comes next. Exhaustive on purpose: whoever passes over one of these lets a request hang, or pass.
 #[must_use]
 #[derive(Debug)]
 pub enum Check<'r> {

@@ -70,7 +70,7 @@ struct KeptOwner {
     auth_time: UnixTime,
 }
 
-/// What a person's login and consent came to.
+/// What a person's login and consent came to. Exhaustive on purpose; not to answer yet is [`NeedOwner::export`].
 #[derive(Clone, Copy, Debug)]
 pub enum Owner<'a> {
     /// Logged in and agreed.
@@ -301,7 +301,7 @@ impl<'r> NeedOwner<'r> {
     /// Call this or [`NeedOwner::resume`], not both.
     ///
     /// # Errors
-    /// [`TooSmall`]; [`MAX_REQUEST`] and 200 bytes more suffice.
+    /// [`TooSmall`] with the exact size; [`MAX_REQUEST`] and 200 bytes more always suffice.
     pub fn export<'b>(&self, browser: &str, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
         super::pending::seal(&self.m, &self.request, browser, buf)
     }

@@ -97,7 +97,7 @@ impl Version {
     }
 }
 
-/// What must be so of a key at the moment of the commit.
+/// What must be so of a key at the moment of the commit. Exhaustive on purpose: a store tests each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expect {
     /// No record is there.

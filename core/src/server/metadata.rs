@@ -34,8 +34,19 @@ impl Endpoint {
 /// Writes the metadata document, which is served with status 200 as `application/json` under
 /// `/.well-known/oauth-authorization-server`. `scopes` may be empty; then none are published.
 ///
+/// ```
+/// use valetkey::secret::Secret;
+/// use valetkey::server::{Policy, Server, ServerKey, write_metadata};
+/// let keys = [ServerKey::new(1, Secret::new([7; 32]))];
+/// let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+/// let mut buf = [0; 1024];
+/// let json = write_metadata(&server, "read write", &mut buf)?;
+/// assert!(json.contains(r#""token_endpoint":"https://as.example/token""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
-/// [`TooSmall`].
+/// [`TooSmall`] with the exact size.
 pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
     let mut w = Writer::new(buf);
     let mut json = Object::new(&mut w);

@@ -106,10 +106,13 @@ pub use token::token;
 use crate::text::uri;
 use core::fmt;
 
-/// Bytes of entropy that a request to any endpoint takes.
+/// Bytes of [`Entropy`](crate::secret::Entropy) that a request to any endpoint takes, drawn for that request alone:
+/// `Entropy::<ENTROPY>::new(drawn)`.
 pub const ENTROPY: usize = 120;
 
 /// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records.
+/// For short requests and records 2 KiB are enough; with too little the reply is `server_error`, and
+/// [`Fault::Scratch`](fault::Fault::Scratch) tells why.
 pub const SCRATCH: usize = 24 * 1024;
 
 /// Which bytes of the entropy serve what; each serves one purpose.

@@ -225,7 +225,7 @@ records! {
     }
 }
 
-/// A record of any kind, borrowed.
+/// A record of any kind, borrowed. Exhaustive on purpose: a store keeps every kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record<'a> {
     /// A registered client.

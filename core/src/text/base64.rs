@@ -10,6 +10,7 @@ use core::fmt;
 
 /// Why a text was not decoded. It never holds any of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Base64Error {
     /// Not base64 of the kind asked for: a foreign character, white space, wrong padding, or trailing bits that are set.
     Malformed,
@@ -53,7 +54,7 @@ pub const fn encoded_len(n: usize) -> usize {
     (n / 3).saturating_mul(4).saturating_add(rest)
 }
 
-/// The characters that [`encode_standard`] writes for `n` bytes.
+/// The characters that [`encode_standard`] writes for `n` bytes, padding included.
 pub const fn encoded_len_standard(n: usize) -> usize {
     n.div_ceil(3).saturating_mul(4)
 }
@@ -119,6 +120,14 @@ pub fn decode_array<const N: usize>(text: &str) -> Result<[u8; N], Base64Error> 
 }
 
 /// Reads base64 with padding.
+///
+/// ```
+/// use valetkey::text::base64::{self, Base64Error};
+/// let mut buf = [0; 4];
+/// assert_eq!(base64::decode_standard("YTpi", &mut buf)?, b"a:b");
+/// assert_eq!(base64::decode_standard("YTo", &mut buf), Err(Base64Error::Malformed)); // the padding is missing
+/// # Ok::<(), Base64Error>(())
+/// ```
 ///
 /// # Errors
 /// [`Base64Error::Malformed`] or [`Base64Error::TooSmall`]. What had been written to `out` is zeroed.

@@ -5,7 +5,7 @@
 use super::buf::Writer;
 use core::fmt;
 
-/// Most parameters in one request or response.
+/// Most parameters in one request or response, those without a value included.
 pub const MAX_PARAMETERS: usize = 32;
 
 /// Why a form could not be read. Holds no content.
@@ -58,7 +58,16 @@ pub fn encode(w: &mut Writer<'_>, text: &str) {
     }
 }
 
-/// Appends `name=value`, with a `&` before it unless `first`.
+/// Appends `name=value`, both encoded, with a `&` before it unless it is the `first`, which it then is no more.
+///
+/// ```
+/// use valetkey::text::{buf::Writer, form};
+/// let mut buf = [0; 64];
+/// let (mut w, mut first) = (Writer::new(&mut buf), true);
+/// form::pair(&mut w, &mut first, "grant_type", "refresh_token");
+/// form::pair(&mut w, &mut first, "scope", "read write");
+/// assert_eq!(w.finish(), Ok("grant_type=refresh_token&scope=read+write"));
+/// ```
 pub fn pair(w: &mut Writer<'_>, first: &mut bool, name: &str, value: &str) {
     if !core::mem::take(first) {
         w.push('&');
@@ -221,7 +230,7 @@ impl<'a> Form<'a> {
     /// Checks number, escapes of names, and repetition. Values are checked when they are decoded.
     ///
     /// # Errors
-    /// [`FormError`].
+    /// [`FormError::TooMany`] before anything else is looked at; [`FormError::Escape`] in a name; [`FormError::Repeated`].
     pub fn new(text: &'a str, repeatable: &[&str]) -> Result<Self, FormError> {
         let form = Self(text);
         if form.all().count() > MAX_PARAMETERS {

@@ -17,7 +17,13 @@ pub fn is_scope(text: &str) -> bool {
     words.clone().count() <= MAX_SCOPES && words.all(|word| !word.is_empty() && word.iter().all(nqchar))
 }
 
-/// The words of a space-separated list.
+/// The words of a space-separated list, in their order; none of the empty text. What is no scope is taken apart all the
+/// same: check with [`is_scope`] first.
+///
+/// ```
+/// use valetkey::text::scope;
+/// assert!(scope::words("read write").eq(["read", "write"]) && scope::contains("read write", "write"));
+/// ```
 pub fn words(list: &str) -> impl Iterator<Item = &str> {
     // As a list of one, since the search for a single character links a panic path.
     list.split([' ']).filter(|word| !word.is_empty())
@@ -36,9 +42,4 @@ pub fn contains(list: &str, word: &str) -> bool {
 /// ```
 pub fn is_subset(part: &str, whole: &str) -> bool {
     words(part).all(|word| contains(whole, word))
-}
-
-/// Whether both lists hold the same words.
-pub fn is_same(a: &str, b: &str) -> bool {
-    is_subset(a, b) && is_subset(b, a)
 }

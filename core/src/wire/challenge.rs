@@ -13,8 +13,9 @@ use crate::text::buf::Writer;
 /// assert!(challenge.write(&mut buf).unwrap().starts_with(r#"Bearer realm="demo", error="insufficient_scope""#));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a refusal that is not answered lets the request hang, or pass"]
 pub struct Challenge<'a> {
-    /// What the protected part is called; no quotes or backslashes.
+    /// What the protected part is called. Quotes, backslashes and what is not printable ASCII are left out when written.
     pub realm: &'a str,
     /// `None` if the request had no credentials at all: then nothing more is said.
     pub error: Option<ErrorCode>,
@@ -48,10 +49,10 @@ impl<'a> Challenge<'a> {
         }
     }
 
-    /// Writes the header's value.
+    /// Writes the value of `WWW-Authenticate`. A refusal that is not the token's fault (500, 503) needs no such header.
     ///
     /// # Errors
-    /// [`TooSmall`].
+    /// [`TooSmall`] with the exact size.
     pub fn write<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
         let mut w = Writer::new(buf);
         w.push_str("Bearer realm=\"");

@@ -1,6 +1,20 @@
 //! HTTP header values, as far as it matters how often they came.
 
-/// A value of an HTTP header that must not come twice.
+/// A value of an HTTP header that must not come twice. An adapter makes it of all fields of that name, so that a request
+/// on which two parts of a program could disagree is refused
+/// ([RFC 9110 section 5.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.3)).
+///
+/// ```
+/// use valetkey::wire::header::Header;
+/// fn once<'h>(mut values: impl Iterator<Item = &'h str>) -> Header<'h> {
+///     match (values.next(), values.next()) {
+///         (None, _) => Header::Absent,
+///         (Some(value), None) => Header::One(value),
+///         (Some(_), Some(_)) => Header::Many,
+///     }
+/// }
+/// assert!(matches!(once(["Bearer a", "Bearer b"].into_iter()), Header::Many));
+/// ```
 #[derive(Clone, Copy)]
 pub enum Header<'r> {
     /// It did not come.

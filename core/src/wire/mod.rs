@@ -1,4 +1,4 @@
-//! Messages as values, shared by the roles.
+//! Messages as values, shared by the roles: what is read and written here has one form, whoever sends it.
 
 pub mod basic;
 pub mod challenge;
