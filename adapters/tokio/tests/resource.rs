@@ -30,6 +30,7 @@ fn api(issuer: &str, introspect: Arc<impl Introspect>) -> Router {
     let foreign = Guard::new("https://other.example", Audience::IfNamed(API), introspect);
     Router::new()
         .route("/any", get(whose).layer(guard.clone()))
+        .route("/echo", axum::routing::post(async |body: axum::body::Bytes| body).layer(guard.clone()))
         .route("/read", get(whose).layer(guard.needing("read")))
         .route("/strict", get(whose).layer(strict))
         .route("/foreign", get(whose).layer(foreign))
@@ -108,7 +109,7 @@ async fn rfc6750_3_1_01_each_refusal_has_its_status_and_error() {
 }
 
 #[tokio::test]
-async fn rfc6750_3_1_03_the_scope_that_is_needed_is_named() {
+async fn rfc6750_3_1_03_rfc9700_2_3_02_the_scope_that_is_needed_is_named() {
     let run = started().await;
     let device = format!("Bearer {}", run.client_credentials().await.text("access_token"));
     for api in BOTH {
@@ -128,7 +129,7 @@ async fn rfc6750_2_3_02_a_token_in_the_query_counts_for_nothing() {
 }
 
 #[tokio::test]
-async fn rfc6750_5_2_02_a_token_for_another_audience_is_refused() {
+async fn rfc6750_5_2_02_rfc9700_2_3_02_rfc9700_4_10_2_01_a_token_for_another_audience_is_refused() {
     let run = started().await;
     let digest = secret_digest("multi-secret").to_string();
     let named = "https://api.example https://other.example";
@@ -144,6 +145,66 @@ async fn rfc6750_5_2_02_a_token_for_another_audience_is_refused() {
         assert_eq!(run.call("/local/any", &[&authorization]).await.status, any);
         assert_eq!(run.call("/local/strict", &[&authorization]).await.status, strict);
     }
+}
+
+#[tokio::test]
+async fn rfc6750_2_02_a_token_in_the_header_and_elsewhere_is_refused() {
+    let run = started().await;
+    let token = run.client_credentials().await.text("access_token");
+    let authorization = format!("Bearer {token}");
+    let post = async |path: &str, content_type: &str, body: &str| {
+        let request = run.http.post(format!("{}{path}", run.url)).header("authorization", &authorization);
+        run.send(request.header("content-type", content_type).body(body.to_owned())).await
+    };
+    let form = "application/x-www-form-urlencoded";
+    for api in BOTH {
+        let (any, echo) = (format!("{api}/any"), format!("{api}/echo"));
+        let in_query = run.call(&format!("{any}?page=2&access_token={token}"), &[&authorization]).await;
+        let in_form = post(&echo, form, &format!("a=1&access_token={token}")).await;
+        let in_other_form = post(&echo, "Application/X-WWW-Form-Urlencoded; charset=utf-8", "access%5Ftoken=x").await;
+        for answer in [in_query, in_form, in_other_form] {
+            let (status, text) = challenge(&answer);
+            assert_eq!(status, 400, "{text}");
+            assert!(text.contains("error=\"invalid_request\"") && !text.contains(&token), "{text}");
+        }
+        assert_eq!(run.call(&format!("{any}?page=2&access_token="), &[&authorization]).await.status, 200);
+        let json = format!("{{\"access_token\":\"{token}\"}}");
+        for (content_type, body) in [(form, "a=1&b=%zz&b=2&\u{e4}"), (form, ""), ("application/json", &json)] {
+            let answer = post(&echo, content_type, body).await;
+            assert_eq!((answer.status, answer.body.as_str()), (200, body), "handed on as it came");
+        }
+        let long = post(&echo, form, &"a".repeat(2 * 1024 * 1024 + 1)).await;
+        assert_eq!(long.status, 413);
+    }
+}
+
+/// What an introspection endpoint is sent: method, path with query, authorization, content type, body.
+type Sent = (String, String, String, String, String);
+
+#[tokio::test]
+async fn rfc7662_2_1_01_rfc6749_2_3_1_04_the_token_goes_in_a_posted_form_and_the_secret_by_basic() {
+    let (sender, mut sent) = tokio::sync::mpsc::unbounded_channel::<Sent>();
+    let endpoint = move |request: axum::extract::Request| async move {
+        let (parts, body) = request.into_parts();
+        let header = |name: &str| parts.headers[name].to_str().unwrap().to_owned();
+        let (method, path) = (parts.method.to_string(), parts.uri.to_string());
+        let body = axum::body::to_bytes(body, 1024).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        sender.send((method, path, header("authorization"), header("content-type"), body)).unwrap();
+        ([("content-type", "application/json")], "{\"active\":false}")
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/introspect", listener.local_addr().unwrap());
+    let routes = Router::new().route("/introspect", axum::routing::any(endpoint));
+    tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
+    let transport = Transport::new().unwrap();
+    let remote = RemoteIntrospection::new(url, "demo-api", SecretText::new("api-secret"), transport).unwrap();
+    assert!(!remote.look_up(SecretText::new("a+b/c=")).await.unwrap().active);
+    let (method, path, authorization, content_type, body) = sent.recv().await.unwrap();
+    assert_eq!((method.as_str(), path.as_str()), ("POST", "/introspect"));
+    assert_eq!(content_type, "application/x-www-form-urlencoded");
+    assert_eq!(authorization, basic("demo-api", "api-secret"));
+    assert_eq!(body, "token=a%2Bb%2Fc%3D&token_type_hint=access_token");
 }
 
 #[tokio::test]

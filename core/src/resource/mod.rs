@@ -34,7 +34,7 @@
 
 use crate::error::ErrorCode;
 use crate::secret::SecretText;
-use crate::text::{grammar, scope};
+use crate::text::{form::Encoded, grammar, scope};
 use crate::time::UnixTime;
 use crate::wire::challenge::Challenge;
 use crate::wire::header::Header;
@@ -66,6 +66,26 @@ impl<'p> Policy<'p> {
     /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2) and the asked server is its issuer.
     pub const fn new(issuer: &'p str, audience: Audience<'p>, scope: &'p str) -> Self {
         Self { issuer, audience, scope }
+    }
+
+    /// Refuses a request whose query or form bears a token besides the one in its `Authorization` header.
+    ///
+    /// Ask it for both once [`check`] found a token in the header: one that stands elsewhere alone counts for nothing.
+    /// <https://www.rfc-editor.org/rfc/rfc6750#section-2>
+    ///
+    /// ```
+    /// use valetkey::resource::{Audience, Policy};
+    /// let policy = Policy::new("https://as.example", Audience::IfNamed("https://api.example"), "");
+    /// assert!(policy.only_in_header("page=2").is_ok());
+    /// assert_eq!(policy.only_in_header("page=2&access_token=abc").unwrap_err().status(), 400);
+    /// ```
+    ///
+    /// # Errors
+    /// The challenge to answer with: `invalid_request`.
+    pub fn only_in_header(&self, form: &str) -> Result<(), Challenge<'p>> {
+        let mut pairs = form.split(['&']).filter_map(|pair| pair.split_once(['=']));
+        let second = pairs.any(|(name, value)| !value.is_empty() && Encoded::new(name).is("access_token"));
+        if second { Err(self.refuse(ErrorCode::InvalidRequest)) } else { Ok(()) }
     }
 
     fn refuse(&self, error: ErrorCode) -> Challenge<'p> {
@@ -105,7 +125,8 @@ pub enum Check<'r> {
     Done(Challenge<'r>),
 }
 
-/// Reads the token from the `Authorization` header, and from nowhere else.
+/// Reads the token from the `Authorization` header, and from nowhere else; [`Policy::only_in_header`] refuses a second
+/// one.
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
 pub fn check<'r>(authorization: Header<'r>, policy: &Policy<'r>, now: UnixTime) -> Check<'r> {
     let header = match authorization {

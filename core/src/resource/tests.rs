@@ -1,4 +1,7 @@
 use super::*;
+use proptest::prelude::*;
+use std::format;
+use std::string::String;
 
 const NOW: UnixTime = UnixTime(1_000);
 
@@ -83,4 +86,94 @@ fn rfc6750_3_1_03_a_missing_scope_is_403_and_named() {
 fn an_authorization_server_that_is_away_is_503_and_never_a_yes() {
     let Check::Introspect(need) = check(Header::One("Bearer abc"), &policy("read"), NOW) else { panic!() };
     assert_eq!(need.fail().status(), 503);
+}
+
+#[test]
+fn rfc6750_2_02_a_second_token_in_query_or_form_is_400_invalid_request() {
+    for second in
+        ["access_token=b", "x=1&access_token=b&y=2", "access%5Ftoken=b", "%61ccess_token=%zz", "&&access_token==&"]
+    {
+        let challenge = policy("read").only_in_header(second).unwrap_err();
+        assert_eq!((challenge.status(), challenge.error), (400, Some(ErrorCode::InvalidRequest)), "{second}");
+    }
+    for other in
+        ["", "access_token", "access_token=", "Access_token=b", "x=access_token=b", "access_token%3Db=", "%zz=1"]
+    {
+        assert_eq!(policy("read").only_in_header(other), Ok(()), "{other}");
+    }
+}
+
+/// Text that is close to what a token may be.
+fn nearly_b64token() -> impl Strategy<Value = String> {
+    prop_oneof!["[A-Za-z0-9._~+/-]{0,12}={0,3}", "[A-Za-z0-9._~+/=,;:%\" -]{0,12}", ".{0,12}"]
+}
+
+/// `1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`, read letter by letter.
+fn is_b64token(text: &str) -> bool {
+    let (mut body, mut padding) = (0, 0);
+    for c in text.chars() {
+        match c {
+            '=' if body > 0 => padding += 1,
+            'A'..='Z' | 'a'..='z' | '0'..='9' | '-' | '.' | '_' | '~' | '+' | '/' if padding == 0 => body += 1,
+            _ => return false,
+        }
+    }
+    body > 0
+}
+
+proptest! {
+    #[test]
+    fn rfc6750_2_1_03_only_a_b64token_is_a_credential(token in nearly_b64token()) {
+        let header = format!("Bearer {token}");
+        // Several spaces may stand after the scheme.
+        let expected = is_b64token(token.trim_start_matches(' '));
+        match check(Header::One(&header), &policy(""), NOW) {
+            Check::Introspect(need) => prop_assert!(expected && header.ends_with(need.token().expose())),
+            Check::Done(challenge) => prop_assert!(!expected && challenge.status() == 400),
+        }
+    }
+
+    #[test]
+    fn rfc9700_2_3_02_rfc9700_4_10_2_01_a_token_for_others_is_refused(others in "(https://[a-z./]{1,12} ?){1,4}") {
+        prop_assume!(!others.split(' ').any(|other| other == "https://api.example"));
+        for audience in [Audience::IfNamed("https://api.example"), Audience::Required("https://api.example")] {
+            let Check::Introspect(need) =
+                check(Header::One("Bearer abc"), &Policy::new("https://as.example", audience, "read"), NOW)
+            else {
+                panic!()
+            };
+            let challenge = need.resume(&Introspection { audience: &others, ..good() }).unwrap_err();
+            prop_assert_eq!(challenge.error, Some(ErrorCode::InvalidToken));
+        }
+    }
+
+    #[test]
+    fn rfc9700_2_3_02_a_token_that_is_not_for_this_action_is_refused(had in "([a-z]{1,3} ?){0,4}", needed in "[a-z]{1,3}") {
+        let Check::Introspect(need) =
+            check(Header::One("Bearer abc"), &Policy::new("https://as.example", Audience::IfNamed("https://api.example"), &needed), NOW)
+        else {
+            panic!()
+        };
+        let outcome = need.resume(&Introspection { scope: &had, ..good() });
+        prop_assert_eq!(outcome.is_ok(), had.split(' ').any(|word| word == needed));
+    }
+
+    #[test]
+    fn rfc7662_4_02_an_answer_that_was_kept_gives_nothing_after_its_end(ends in 0_u64..5_000, now in 0_u64..5_000) {
+        let kept = Introspection { expires_at: UnixTime(ends), ..good() };
+        let Check::Introspect(need) = check(Header::One("Bearer abc"), &policy("read"), UnixTime(now)) else { panic!() };
+        prop_assert_eq!(need.resume(&kept).is_ok(), now < ends);
+    }
+
+    #[test]
+    fn rfc9700_4_9_3_01_no_token_is_shown(token in "[A-Z0-9]{12,40}") {
+        let header = format!("Bearer {token}");
+        let header = Header::One(&header);
+        let step = check(header, &policy("read"), NOW);
+        let mut shown = format!("{header:?} {step:?}");
+        let Check::Introspect(need) = step else { panic!() };
+        let access = need.resume(&good());
+        shown += &format!("{access:?}");
+        prop_assert!(!shown.contains(&token), "{shown}");
+    }
 }

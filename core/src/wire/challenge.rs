@@ -42,7 +42,9 @@ impl<'a> Challenge<'a> {
 
     const fn description(&self) -> &'static str {
         match self.error {
-            Some(ErrorCode::InvalidRequest) => "the Authorization header is malformed or came twice",
+            Some(ErrorCode::InvalidRequest) => {
+                "the Authorization header is malformed or came twice, or a token stands elsewhere too"
+            }
             Some(ErrorCode::InvalidToken) => "the access token is expired, revoked, unknown or not for this API",
             Some(ErrorCode::InsufficientScope) => "the access token lacks a scope",
             _ => "",
@@ -81,6 +83,8 @@ fn quoted(w: &mut Writer<'_>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::borrow::ToOwned;
 
     fn written(challenge: Challenge<'_>) -> std::string::String {
         challenge.write(&mut [0; 256]).unwrap().into()
@@ -90,6 +94,44 @@ mod tests {
     fn rfc6750_3_01_a_request_without_credentials_gets_a_challenge() {
         assert_eq!(written(Challenge::bare("example")), r#"Bearer realm="example""#);
         assert_eq!(Challenge::bare("example").status(), 401);
+    }
+
+    /// The parameters of a challenge, read by RFC 9110 section 11.2 without help of the writer.
+    fn parameters(text: &str) -> std::vec::Vec<(&str, &str)> {
+        let mut rest = text.strip_prefix("Bearer ").unwrap();
+        let mut found = std::vec::Vec::new();
+        loop {
+            let (name, after) = rest.split_once("=\"").unwrap();
+            let (value, after) = after.split_once('"').unwrap();
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') && !name.is_empty(), "{text}");
+            found.push((name, value));
+            match after.strip_prefix(", ") {
+                Some(next) => rest = next,
+                None if after.is_empty() => return found,
+                None => panic!("{text}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rfc6750_3_02_oauth21_5_3_1_01_a_challenge_has_parameters_and_none_twice(
+            realm in ".{0,40}",
+            scope in ".{0,40}",
+            error in prop::option::of(prop::sample::select(std::vec![
+                ErrorCode::InvalidRequest,
+                ErrorCode::InvalidToken,
+                ErrorCode::InsufficientScope,
+                ErrorCode::ServerError,
+            ])),
+        ) {
+            let text = Challenge { realm: &realm, error, scope: &scope }.write(&mut [0; 512]).unwrap().to_owned();
+            let found = parameters(&text);
+            let names: std::collections::BTreeSet<_> = found.iter().map(|(name, _)| *name).collect();
+            prop_assert!(!found.is_empty() && names.len() == found.len(), "{text}");
+            let told = found.iter().find(|(name, _)| *name == "error").map(|(_, value)| *value);
+            prop_assert_eq!(told, error.map(ErrorCode::as_str));
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::introspect::Introspect;
 use crate::http::{now, once};
+use axum::body::{Body, to_bytes};
 use axum::extract::FromRequestParts;
-use axum::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -19,8 +20,14 @@ use valetkey::text::scope;
 use valetkey::time::UnixTime;
 use valetkey::wire::challenge::Challenge;
 
+/// Most bytes of a form that is searched for a second token; as many as axum's own extractors take.
+const FORM_CAP: usize = 2 * 1024 * 1024;
+
 /// Lets a request pass only if its `Authorization` header bears a good access token; the rest is answered with the
 /// challenge that [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) asks for.
+///
+/// A token in the query or in a form counts for nothing alone and is refused beside one in the header; so a form that
+/// comes with a good token is read here, up to 2 MiB (413 beyond), and handed on as it was.
 ///
 /// It puts an [`Access`] into the request's extensions, from where a handler extracts it.
 #[derive(Debug)]
@@ -87,6 +94,28 @@ impl<I: Introspect> Guard<I> {
             None => Err(respond(&need.fail())),
         }
     }
+
+    /// Refuses a second token; any other request goes on as it came.
+    async fn only_in_header(&self, request: Request<Body>) -> Result<Request<Body>, Response> {
+        let policy = self.asked.policy();
+        if let Err(challenge) = policy.only_in_header(request.uri().query().unwrap_or_default()) {
+            return Err(respond(&challenge));
+        }
+        if !request.headers().get_all(CONTENT_TYPE).iter().any(is_form) {
+            return Ok(request);
+        }
+        let (parts, body) = request.into_parts();
+        let form = to_bytes(body, FORM_CAP).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
+        if let Err(challenge) = policy.only_in_header(&String::from_utf8_lossy(&form)) {
+            return Err(respond(&challenge));
+        }
+        Ok(Request::from_parts(parts, Body::from(form)))
+    }
+}
+
+fn is_form(content_type: &HeaderValue) -> bool {
+    let media_type = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
 }
 
 fn respond(challenge: &Challenge<'_>) -> Response {
@@ -125,12 +154,11 @@ impl<S: Clone, I> Clone for Guarded<S, I> {
     }
 }
 
-impl<S, I, B> Service<Request<B>> for Guarded<S, I>
+impl<S, I> Service<Request<Body>> for Guarded<S, I>
 where
-    S: Service<Request<B>, Response = Response> + Clone + Send + 'static,
+    S: Service<Request<Body>, Response = Response> + Clone + Send + 'static,
     S::Future: Send,
     I: Introspect,
-    B: Send + 'static,
 {
     type Response = Response;
     type Error = S::Error;
@@ -140,14 +168,18 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
         // The service that was found ready goes along; its clone need not be.
         let clone = self.inner.clone();
         let (guard, mut inner) = (self.guard.clone(), std::mem::replace(&mut self.inner, clone));
         Box::pin(async move {
             let authorization: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().cloned().collect();
-            match guard.check(&authorization).await {
-                Ok(access) => {
+            let access = match guard.check(&authorization).await {
+                Ok(access) => access,
+                Err(refusal) => return Ok(refusal),
+            };
+            match guard.only_in_header(request).await {
+                Ok(mut request) => {
                     request.extensions_mut().insert(access);
                     inner.call(request).await
                 }
