@@ -154,13 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_are_those_that_are_promised() {
+    fn rfc6749_10_1_01_the_clients_are_those_that_are_promised() {
         assert_eq!(client("demo-device").grant_types, "client_credentials");
         for id in ["demo-web", "demo-other"] {
             assert_eq!(client(id).grant_types, "authorization_code refresh_token client_credentials");
         }
         assert_eq!((client("demo-spa").secret, client("demo-spa").scopes), (None, "read write"));
         assert_eq!(client("demo-spa").grant_types, "authorization_code refresh_token");
+        // What runs in a browser gets no secret.
         let introspecting: Vec<_> = CLIENTS.iter().filter(|client| client.may_introspect).map(|c| c.id).collect();
         assert_eq!(introspecting, ["demo-api"]);
         let mut secrets: Vec<_> = CLIENTS.iter().filter_map(|client| client.secret).collect();

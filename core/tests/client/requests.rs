@@ -54,7 +54,7 @@ fn rfc6749_3_2_1_02_a_public_client_names_itself_once() {
 }
 
 #[test]
-fn rfc6749_2_3_1_05_rfc9700_4_3_2_01_oauth21_5_1_01_no_secret_and_no_token_is_in_a_url() {
+fn rfc6749_2_3_1_05_rfc6750_2_3_01_rfc9700_4_3_2_01_oauth21_5_1_01_no_secret_and_no_token_is_in_a_url() {
     for auth in every_auth() {
         let cfg = config(auth);
         let url = url(&flow(&cfg));
@@ -89,6 +89,20 @@ fn rfc6749_4_1_1_01_oauth21_2_3_2_01_the_url_says_once_what_is_asked_for() {
         assert_eq!(values(query(&url), name), [value]);
     }
     assert_eq!(values(query(&url), "resource"), ["https://api.example/a", "https://api.example/b"]);
+}
+
+#[test]
+fn rfc6749_8_2_01_every_parameter_is_named_by_the_grammar() {
+    let name_char = |b: u8| b.is_ascii_alphanumeric() || b"-._".contains(&b);
+    for auth in every_auth() {
+        let cfg = config(auth);
+        let mut sent = pairs(query(&url(&flow(&cfg))));
+        sent.extend(posts(&cfg).iter().flat_map(|(_, body)| pairs(body)));
+        assert!(
+            sent.len() > 20 && sent.iter().all(|(name, _)| !name.is_empty() && name.bytes().all(name_char)),
+            "{sent:?}"
+        );
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a token endpoint may answer.
 
 use crate::{basic, exchange, json};
+use proptest::prelude::*;
 use serde_json::Value;
 use valetkey::client::{
     ClientAuth, ClientCredentials, Config, Duties, Error, ErrorResponse, Fault, Forms, Leniency, Member, Outcome,
@@ -372,4 +373,24 @@ fn a_code_gives_tokens_for_what_was_asked() {
     let exchange = exchange(&cfg, "code=c&state=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc");
     let Ok(Outcome::Tokens(tokens)) = exchange.response(json(200, GOOD), &mut []) else { panic!() };
     assert_eq!((tokens.scope, tokens.access_token.expose()), ("read write", "2YotnFZFEjr1zCsicMWpAA"));
+}
+
+/// An unsecured JWT whose claims contradict the response that it comes in.
+const JWT: &str = "eyJhbGciOiJub25lIn0.eyJleHAiOjEsInNjb3BlIjoiYWRtaW4iLCJpc3MiOiJodHRwczovL2V2aWwuZXhhbXBsZSJ9.";
+
+#[test]
+fn oauth21_1_4_01_what_a_token_may_say_is_not_looked_at() {
+    let (cfg, body) = (basic(), with(&serde_json::json!({"access_token": JWT, "scope": "read"})));
+    let tokens = tokens(&cfg, &body);
+    assert_eq!((tokens.access_token.expose(), tokens.expires_in, tokens.scope), (JWT, Some(3600), "read"));
+}
+
+proptest! {
+    #[test]
+    fn oauth21_1_4_01_an_access_token_comes_out_as_it_came_in(token in "[A-Za-z0-9._~+/-]{1,200}={0,2}") {
+        let (cfg, body) = (basic(), with(&serde_json::json!({"access_token": token})));
+        let tokens = tokens(&cfg, &body);
+        prop_assert_eq!(tokens.access_token.expose(), token.as_str());
+        prop_assert_eq!(tokens.expires_in, Some(3600));
+    }
 }

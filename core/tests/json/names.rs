@@ -3,6 +3,7 @@
 use super::judged::agrees;
 use super::{fault, read, skip};
 use std::format as f;
+use valetkey::text::form::Encoded;
 use valetkey::text::json::{Fault, Limits, Reader};
 
 #[test]
@@ -84,6 +85,21 @@ fn names_that_differ_are_not_duplicates() {
     ] {
         assert!(read(text.as_bytes()).is_ok(), "{text}");
         agrees(text.as_bytes());
+    }
+}
+
+#[test]
+fn rfc8414_4_01_composed_and_decomposed_text_differs() {
+    // One character, and a letter with a combining mark: the same to the eye and to Unicode's normal forms.
+    for (composed, decomposed) in
+        [("\u{e9}", "e\u{301}"), ("\u{212b}", "\u{c5}"), ("\u{fb01}", "fi"), ("\u{ac00}", "\u{1100}\u{1161}")]
+    {
+        let both = f!("{{\"{composed}\":1,\"{decomposed}\":2}}");
+        assert!(read(both.as_bytes()).is_ok(), "{both}");
+        agrees(both.as_bytes());
+        let twice = f!("{{\"{composed}\":1,\"{composed}\":2}}");
+        assert_eq!(fault(&twice), Fault::Duplicate);
+        assert!(Encoded::new(composed).is(composed) && !Encoded::new(composed).is(decomposed));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The authorization endpoint: nothing redirects before client and redirect URI are checked; then everything does.
 
 use crate::world::{CHALLENGE, ISSUER, OTHER_VERIFIER, Person, VERIFIER, WEB_CB, World, query, redirect_uri};
+use proptest::prelude::*;
 use valetkey::server::fault::Fault;
 use valetkey::server::record::GrantTypes;
 
@@ -136,7 +137,8 @@ fn rfc8252_7_3_01_rfc8252_8_3_01_only_the_port_of_a_loopback_literal_may_vary() 
 }
 
 #[test]
-fn rfc8252_8_4_01_oauth21_2_3_1_02_rfc9700_2_6_02_a_uri_that_should_never_have_been_registered_is_not_used() {
+fn rfc8252_8_4_01_rfc6749_3_1_2_1_01_oauth21_2_3_1_02_rfc9700_2_6_02_a_uri_that_should_never_have_been_registered_is_not_used()
+ {
     for uri in ["app:/cb", "javascript:alert(1)", "http://web.example/cb", "data:text/html,x", "https://web.example/#f"]
     {
         for named in [uri, ""] {
@@ -266,7 +268,7 @@ fn rfc7636_4_4_1_01_rfc7636_4_4_1_02_rfc7636_4_4_03_rfc7636_4_2_04_rfc7636_7_2_0
 }
 
 #[test]
-fn rfc9700_4_8_2_01_rfc9700_2_1_1_06_oauth21_4_1_1_02_oauth21_4_1_2_1_01_pkce_cannot_be_taken_away() {
+fn rfc9700_4_8_2_01_rfc9700_2_1_1_06_rfc9700_2_1_1_08_oauth21_4_1_1_02_oauth21_4_1_2_1_01_pkce_cannot_be_taken_away() {
     let mut w = World::new();
     // A code whose challenge an attacker chose is of no use to the client's own verifier, and the other way round.
     let attackers = valetkey::server::secret_digest(OTHER_VERIFIER).0;
@@ -277,6 +279,14 @@ fn rfc9700_4_8_2_01_rfc9700_2_1_1_06_oauth21_4_1_1_02_oauth21_4_1_2_1_01_pkce_ca
     for method in ["plain", ""] {
         assert_eq!(w.authorize(&query("app", &[("code_challenge_method", method)])).error(), "invalid_request");
     }
+    // Nor is there a code without a challenge, for which a verifier could be sent later on.
+    let events = w.store.events.len();
+    for client in ["app", "web"] {
+        let done = w.authorize(&query(client, &[("code_challenge", ""), ("code_challenge_method", "")]));
+        assert_eq!((done.error().as_str(), done.param("code")), ("invalid_request", None));
+        assert_eq!(w.redeem(client, "").error(), "invalid_request");
+    }
+    assert_eq!(w.store.events.len(), events);
 }
 
 #[test]
@@ -357,6 +367,16 @@ fn rfc6749_1_6_01_rfc9700_4_12_01_a_redirect_is_303() {
     let mut w = World::new();
     assert_eq!(w.authorize(&query("web", &[])).status, 303);
     assert_eq!(w.authorize(&query("web", &[("response_type", "x")])).status, 303);
+}
+
+proptest! {
+    #[test]
+    fn rfc6749_8_4_01_no_response_type_is_taken_but_code(other in prop_oneof!["[a-zA-Z0-9_ ]{1,20}", "code.{1,5}", ".{1,20}"]) {
+        prop_assume!(other != "code");
+        let mut w = World::new();
+        let done = w.authorize(&query("web", &[("response_type", &other)]));
+        prop_assert!(done.gives_nothing() && !done.error().is_empty(), "{done:?}");
+    }
 }
 
 #[test]

@@ -1,15 +1,18 @@
 //! How clients authenticate, what the token endpoint says to bad requests, and tokens for a client itself.
 
-use crate::world::{START, World, basic, escape, form, redemption, secret_of};
+use crate::world::{START, VERIFIER, World, basic, escape, form, query, redemption, secret_of};
 use valetkey::secret::Entropy;
+use valetkey::server::change::Key;
 use valetkey::server::fault::Fault;
+use valetkey::server::record::{ClientAuth, OwnedRecord};
 use valetkey::server::{ENTROPY, FormRequest, SCRATCH, Step, token};
 use valetkey::wire::header::Header;
 
 const OWN: &[(&str, &str)] = &[("grant_type", "client_credentials")];
 
 #[test]
-fn rfc6749_4_4_2_01_rfc6749_2_3_1_01_rfc6749_4_4_3_01_a_client_gets_a_token_for_itself_and_no_refresh_token() {
+fn rfc6749_4_4_2_01_rfc6750_5_3_04_rfc6749_2_3_1_01_rfc6749_4_4_3_01_a_client_gets_a_token_for_itself_and_no_refresh_token()
+ {
     let mut w = World::new();
     let done = w.token("web", OWN);
     assert_eq!((done.status, done.refresh().as_str()), (200, ""));

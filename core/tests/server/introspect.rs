@@ -12,7 +12,7 @@ fn tokens_for(w: &mut World, resource: &str) -> crate::world::Done {
 }
 
 #[test]
-fn rfc7662_2_2_01_rfc7662_2_2_06_an_active_token_is_described() {
+fn rfc7662_2_2_01_rfc7662_2_2_06_rfc6750_5_3_05_an_active_token_is_described() {
     let mut w = World::new();
     let tokens = tokens_for(&mut w, "https://api.example/");
     w.now += 100;

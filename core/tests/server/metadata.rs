@@ -1,6 +1,6 @@
 //! The metadata document says what the endpoints do.
 
-use crate::world::{ISSUER, World};
+use crate::world::{ISSUER, World, query};
 use valetkey::secret::Secret;
 use valetkey::server::{BadServer, Policy, Server, ServerKey, write_metadata};
 
@@ -26,6 +26,55 @@ fn rfc6749_3_2_04_rfc8414_2_02_rfc8414_2_04_rfc8414_3_2_01_rfc9700_2_6_01_the_do
     let without: serde_json::Value =
         serde_json::from_str(write_metadata(World::new().server, "", &mut room).unwrap()).unwrap();
     assert_eq!(without.get("scopes_supported"), None, "an empty array is left out");
+}
+
+#[test]
+fn rfc6749_3_1_08_rfc6749_3_2_05_rfc6749_3_2_04_rfc7009_2_01_endpoints_are_https_or_on_loopback_without_fragment() {
+    let keys = [ServerKey::new(1, Secret::new([1; 32]))];
+    let mut served = 0;
+    for scheme in ["https:", "http:", "HTTP:", "ftp:", ""] {
+        for host in ["//as.example", "//127.0.0.1:8080", "//[::1]", "//localhost", "//127.0.0.1.evil.example", "//"] {
+            for tail in ["", "/", "/a", "/#", "#x", "/a#/token"] {
+                let issuer = format!("{scheme}{host}{tail}");
+                let Ok(server) = Server::new(&issuer, Policy::OAUTH21, &keys) else { continue };
+                served += 1;
+                let mut room = [0; 4096];
+                let json: serde_json::Value =
+                    serde_json::from_str(write_metadata(&server, "", &mut room).unwrap()).unwrap();
+                for endpoint in ["authorization", "token", "revocation", "introspection"] {
+                    let url = json[format!("{endpoint}_endpoint")].as_str().unwrap();
+                    let local =
+                        |rest: &str| ["127.0.0.1:8080/", "[::1]/", "localhost/"].iter().any(|l| rest.starts_with(l));
+                    let safe = url.starts_with("https://") || url.strip_prefix("http://").is_some_and(local);
+                    assert!(safe && !url.contains('#'), "{url} of {issuer}");
+                }
+            }
+        }
+    }
+    assert_eq!(served, 3 * (5 + 3), "five hosts by https, three by http, three paths");
+}
+
+#[test]
+fn rfc6749_8_2_01_rfc6749_8_4_01_every_name_in_a_response_is_of_its_grammar() {
+    let mut w = World::new();
+    let keys = |json: serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    let mut names = keys(document());
+    let (good, bad) = (w.authorize(&query("web", &[])), w.authorize(&query("web", &[("scope", "root")])));
+    let tokens = w.redeem("web", &good.param("code").unwrap());
+    names.extend([good, bad].iter().flat_map(crate::world::Done::params).map(|(name, _)| name));
+    names.extend(keys(tokens.json()));
+    names.extend(keys(w.refresh("web", "x").json()));
+    names.extend(keys(w.introspect("rs", &tokens.access()).json()));
+    for known in ["code", "state", "error", "access_token", "client_id", "token_endpoint"] {
+        assert!(names.iter().any(|name| name == known), "{known} in {names:?}");
+    }
+    let of = |text: &str, more: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || more.contains(&b))
+    };
+    assert!(names.iter().all(|name| of(name, b"-._")), "{names:?}");
+    for offered in document()["response_types_supported"].as_array().unwrap() {
+        assert!(offered.as_str().unwrap().split(' ').all(|word| of(word, b"_")), "{offered}");
+    }
 }
 
 #[test]

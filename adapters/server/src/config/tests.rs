@@ -86,7 +86,7 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn plain_http_stays_on_this_machine_unless_a_proxy_has_tls() {
+fn rfc6749_3_1_08_rfc6749_3_2_05_rfc7009_2_01_plain_http_stays_on_this_machine_unless_a_proxy_has_tls() {
     for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
         let error = from_file(&format!("listen = '{listen}'")).unwrap_err();
         assert!(error.contains("--behind-tls-proxy") && error.contains(listen), "{error}");
