@@ -45,8 +45,7 @@ fn a_client_may_have_less_than_it_is_registered_for_and_never_more() {
 }
 
 #[test]
-fn rfc6749_2_2_01_rfc6749_3_2_1_01_rfc9700_2_5_01_oauth21_2_1_01_oauth21_4_3_1_01_a_confidential_client_must_prove_itself()
- {
+fn rfc6749_2_2_01_rfc6749_3_2_1_01_rfc9700_2_5_01_oauth21_4_3_1_01_a_confidential_client_must_prove_itself() {
     let mut w = World::new();
     let code = w.code("web");
     let refresh = w.tokens("web").refresh();
@@ -295,18 +294,30 @@ fn a_refusal_names_its_client_only_once_it_was_recognised() {
 }
 
 #[test]
-fn rfc8252_7_2_01_rfc8252_8_4_02_the_type_of_a_client_comes_from_its_record_and_not_from_its_redirect_uri() {
-    let mut w = World::new();
-    let uris = "https://app.example/claimed com.example.app:/cb";
-    for (client, status) in [("app", 200), ("web", 401)] {
-        w.store.change_client(client, |client| client.redirect_uris = uris.into());
-        for uri in uris.split(' ') {
-            let query = crate::world::query(client, &[("redirect_uri", uri)]);
-            let code = w.authorize(&query).param("code").unwrap();
-            let mut params = redemption(client, &code).to_vec();
-            params[2].1 = uri;
-            params.push(("client_id", client));
-            assert_eq!(w.post_token(Header::Absent, &form(&params)).status, status, "{client} {uri}");
+fn rfc8252_7_2_01_rfc8252_8_4_02_oauth21_2_1_01_the_type_of_a_client_is_that_of_its_registration() {
+    for uri in ["https://claimed.example/cb", "com.example.app:/cb", "http://127.0.0.1/cb"] {
+        let mut w = World::new();
+        for client in ["app", "web"] {
+            w.store.change_client(client, |client| client.redirect_uris = uri.into());
+        }
+        let types = ["app", "web"].map(|id| w.store.load(&[Some(Key::client(id)), None, None, None])[0].clone());
+        let types = types.map(|found| match found {
+            Some((OwnedRecord::Client(client), _)) => client.auth,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(types, [ClientAuth::Public, ClientAuth::Drawn], "it is recorded");
+        for (id, public) in [("app", true), ("web", false)] {
+            let code = w.authorize(&query(id, &[("redirect_uri", uri)])).param("code").expect(uri);
+            let params = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", uri)];
+            let params = [&params[..], &[("code_verifier", VERIFIER)]].concat();
+            // Neither passes for the other type: a public one by a secret, a confidential one by its name alone.
+            let named = form(&[&[("client_id", id)], &params[..]].concat());
+            let with_secret = basic(id, &secret_of(id));
+            let as_public = (Header::Absent, named);
+            let as_confidential = (Header::One(with_secret.as_str()), form(&params));
+            let (other, own) = if public { (as_confidential, as_public) } else { (as_public, as_confidential) };
+            assert_eq!(w.post_token(other.0, &other.1).error(), "invalid_client", "{id} {uri}");
+            assert_eq!(w.post_token(own.0, &own.1).status, 200, "{id} {uri}");
         }
     }
 }
