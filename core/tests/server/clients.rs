@@ -103,12 +103,12 @@ fn rfc6749_2_3_1_03_both_halves_are_decoded_after_the_split() {
     let pair = format!("{}:{}", escape(id), escape("p:a+ &%"));
     let header = format!("Basic {}", valetkey::text::base64::encode_standard(pair.as_bytes(), &mut room).unwrap());
     w.store.change_client("other", |_| {});
-    let [found, ..] = w.store.load(&[Some(valetkey::server::change::Key::client("other")), None, None, None]);
-    let Some((valetkey::server::record::OwnedRecord::Client(mut client), _)) = found else { unreachable!() };
+    let [found, ..] = w.store.load(&[Some(Key::client("other")), None, None, None]);
+    let Some((OwnedRecord::Client(mut client), _)) = found else { unreachable!() };
     client.client_id = id.into();
     client.secret = valetkey::server::secret_digest("p:a+ &%").to_string();
-    let key = valetkey::server::change::Key::client(id);
-    w.store.put(key, valetkey::server::record::OwnedRecord::Client(client));
+    let key = Key::client(id);
+    w.store.put(key, OwnedRecord::Client(client));
     assert_eq!(w.post_token(Header::One(&header), &form(OWN)).status, 200);
     // Outside VSCHAR no secret is.
     assert_eq!(w.post_token(Header::One(&basic(id, secret)), &form(OWN)).error(), "invalid_client");
