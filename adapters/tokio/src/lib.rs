@@ -1,5 +1,8 @@
 //! Valetkey on tokio: every protocol decision is the core's; this crate does what the core asks for.
 //!
+//! Each module begins with an example. In the sources, `examples/` has a custom server with its own store and pages, a
+//! guarded API and a client, which run together.
+//!
 //! Features, all but `rustls` on by default:
 //! - `server`: the authorization server as an axum `Router` over any [`store::Store`];
 //! - `resource`: the resource server as a tower `Layer`, with an axum extractor that tells who calls;

@@ -83,7 +83,7 @@ impl Eq for Forms {}
 
 /// A member of a token response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "each is the name on the wire")]
+#[expect(missing_docs, reason = "each is the name on the wire")]
 pub enum Member {
     Error,
     ErrorDescription,
