@@ -6,7 +6,9 @@
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
-use valetkey::server::change::{Change, Committed, Event, Expect, Key, Keys, Kind, OwnedFound, Put, Version, What};
+use valetkey::server::change::{
+    Change, Committed, Event, EventKind, Expect, Key, Keys, Kind, OwnedFound, Put, Version,
+};
 use valetkey::server::record::{Digest, OwnedRecord};
 use valetkey::time::UnixTime;
 
@@ -156,7 +158,7 @@ pub struct OwnedEvent {
     /// When.
     pub at: UnixTime,
     /// What.
-    pub what: What,
+    pub what: EventKind,
     /// Which client; empty if none was recognised.
     pub client_id: String,
     /// Whose grant; empty if nobody's.
@@ -206,8 +208,13 @@ mod tests {
             index: [None, Some(client)],
             record: Record::Used,
         };
-        let event =
-            Event { at: UnixTime(1), what: What::Revoked, client_id: "c", subject: "s", grant: Some(Digest([1; 32])) };
+        let event = Event {
+            at: UnixTime(1),
+            what: EventKind::Revoked,
+            client_id: "c",
+            subject: "s",
+            grant: Some(Digest([1; 32])),
+        };
         let change = Change {
             id: version(5),
             puts: [Some(put), Some(Put { key: client, ..put }), None, None, None, None],

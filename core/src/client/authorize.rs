@@ -108,18 +108,18 @@ impl<'c> Authorize<'c> {
         }
     }
 
-    fn check<'q>(&self, query: &'q str) -> Result<Callback<'q>, Why> {
+    fn check<'q>(&self, query: &'q str) -> Result<Callback<'q>, CallbackError> {
         if query.len() > MAX_QUERY {
-            return Err(Why::TooLong);
+            return Err(CallbackError::TooLong);
         }
-        let form = Form::new(query, &[]).map_err(Why::Form)?;
+        let form = Form::new(query, &[]).map_err(CallbackError::Form)?;
         if !form.get("state").is_some_and(|state| self.is_state(state)) {
-            return Err(Why::State);
+            return Err(CallbackError::State);
         }
         match form.get("iss") {
             Some(iss) if iss.is(self.cfg.issuer) => {}
             None if !self.cfg.iss_expected => {}
-            _ => return Err(Why::Issuer),
+            _ => return Err(CallbackError::Issuer),
         }
         match (form.get("code"), form.get("error")) {
             (Some(code), None) if is_ascii(code, MAX_CODE, |b| matches!(b, 0x20..=0x7e)) => Ok(Callback::Code(code)),
@@ -127,9 +127,9 @@ impl<'c> Authorize<'c> {
                 error,
                 description: form.get("error_description").filter(|d| is_nqschar(*d)),
             })),
-            (Some(_), Some(_)) => Err(Why::CodeAndError),
-            (None, None) => Err(Why::NoCode),
-            _ => Err(Why::Grammar),
+            (Some(_), Some(_)) => Err(CallbackError::CodeAndError),
+            (None, None) => Err(CallbackError::NoCode),
+            _ => Err(CallbackError::Grammar),
         }
     }
 
@@ -184,7 +184,7 @@ pub enum Rejected<'c, 'q> {
         /// The flow, as it was.
         flow: Authorize<'c>,
         /// What was wrong.
-        why: Why,
+        why: CallbackError,
     },
     /// The server itself ended the flow.
     Denied(Denied<'q>),
@@ -193,7 +193,7 @@ pub enum Rejected<'c, 'q> {
 /// Which check a callback failed. Holds no content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum CallbackError {
     /// The query exceeds [`MAX_QUERY`].
     TooLong,
     /// The query is malformed, or has a parameter twice.
@@ -210,7 +210,7 @@ pub enum Why {
     Grammar,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for CallbackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLong => "the callback is too long",
@@ -224,7 +224,7 @@ impl fmt::Display for Why {
     }
 }
 
-impl core::error::Error for Why {}
+impl core::error::Error for CallbackError {}
 
 /// The server's answer was an error. <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>
 #[derive(Clone, Copy, Debug)]

@@ -15,11 +15,11 @@
 //! What writes takes `&self` and a slice, and may be repeated: a slice that is too small gets the exact size as answer, and
 //! nothing is left in it. What goes on to the next state takes `self`. A [`Post`] carries the [`Duties`] of its transport.
 //! What is wrong is told by who is at fault: the caller by [`ConfigError`], [`ImportError`] and
-//! [`TooSmall`](crate::error::TooSmall); the peer by [`Why`] and [`Error`]. A refusal by the server is none of these,
+//! [`TooSmall`](crate::error::TooSmall); the peer by [`CallbackError`] and [`Error`]. A refusal by the server is none of these,
 //! but an [`Outcome`].
 //!
 //! ```
-//! use valetkey::client::{Authorize, ClientAuth, Config, Outcome, Rejected, Response, Why, authorize};
+//! use valetkey::client::{Authorize, ClientAuth, Config, Outcome, Rejected, Response, CallbackError, authorize};
 //! use valetkey::secret::{Entropy, SecretText};
 //!
 //! let auth = ClientAuth::Basic(SecretText::new("web-secret"));
@@ -37,7 +37,7 @@
 //!
 //! // A forged callback spends nothing.
 //! let Err(Rejected::NotOurs { flow, why }) = flow.callback("code=stolen&state=guessed") else { panic!() };
-//! assert_eq!(why, Why::State);
+//! assert_eq!(why, CallbackError::State);
 //!
 //! // The browser comes back with the right one.
 //! let query = "code=SplxlOBeZQQYbYS6WxSbIA&state=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc&iss=https%3A%2F%2Fas.example";
@@ -65,7 +65,7 @@ mod post;
 mod refresh;
 
 pub use crate::wire::token_response::{ErrorResponse, Fault, Forms, Leniency, Member};
-pub use authorize::{Authorize, Denied, Rejected, Why};
+pub use authorize::{Authorize, CallbackError, Denied, Rejected};
 pub use client_credentials::ClientCredentials;
 pub use config::{ClientAuth, Config, ConfigError};
 pub use exchange::Exchange;

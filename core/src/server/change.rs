@@ -151,7 +151,7 @@ pub struct Event<'a> {
     /// When.
     pub at: UnixTime,
     /// What.
-    pub what: What,
+    pub what: EventKind,
     /// Which client; empty if none was recognised.
     pub client_id: &'a str,
     /// Whose grant; empty if nobody's.
@@ -163,7 +163,7 @@ pub struct Event<'a> {
 /// The kinds of [`Event`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum What {
+pub enum EventKind {
     /// A person consented, and a code was issued.
     CodeIssued,
     /// A code was redeemed for tokens.

@@ -1,6 +1,6 @@
 //! What an endpoint answers: written on demand, as often as asked, and carrying tokens only once their change is applied.
 
-use super::change::{Event, What};
+use super::change::{Event, EventKind};
 use super::credential::{push_refresh, push_secret};
 use super::fault::Fault;
 use super::introspect::Active;
@@ -104,7 +104,7 @@ impl<'r> Reply<'r> {
 
     /// What a refusal says to log and metrics; what was committed carried its own event.
     pub fn event(&self) -> Option<Event<'_>> {
-        let what = What::Refused(self.fault()?);
+        let what = EventKind::Refused(self.fault()?);
         let caller = &self.m.caller;
         let client_id = if caller.recognised { self.m.text(caller.client_id) } else { "" };
         Some(Event { at: self.m.now, what, client_id, subject: "", grant: None })

@@ -4,7 +4,7 @@
 //! code grant goes alone. Unknown tokens and other clients' are answered alike, with 200: a guess learns nothing.
 
 use super::caller::Caller;
-use super::change::{Found, Key, Kind, What};
+use super::change::{EventKind, Found, Key, Kind};
 use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
@@ -78,7 +78,7 @@ fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transi
     let mut kept = Kept::keep(key, grant, &mut m.scratch)?;
     if is_whole_grant(m.server, &presented, &key, grant) {
         kept.state = GrantState::Ended;
-        return Ok(Some((kept, Transition::End { grant_at: *grant_at, what: What::Revoked })));
+        return Ok(Some((kept, Transition::End { grant_at: *grant_at, what: EventKind::Revoked })));
     }
     let Some((access, access_at, access_key)) = named_access(&presented, &key, &found[1]) else { return Ok(None) };
     if access.expires_at == REVOKED {

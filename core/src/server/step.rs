@@ -6,7 +6,7 @@
 
 use super::authorize::NeedOwner;
 use super::caller::{Caller, Checked};
-use super::change::{Change, Committed, Event, Found, Key, Keys, Put, Version, What};
+use super::change::{Change, Committed, Event, EventKind, Found, Key, Keys, Put, Version};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::record::{Access, Client, Code, Digest, GrantState, Record};
@@ -252,7 +252,7 @@ pub(super) enum Transition {
     /// The grant's next generation.
     Rotate { grant_at: Version, access: KeptAccess },
     /// The grant ends.
-    End { grant_at: Version, what: What },
+    End { grant_at: Version, what: EventKind },
     /// One access token ends.
     EndAccess { access_at: Version, access: KeptAccess },
 }
@@ -343,12 +343,12 @@ impl<'r> NeedCommit<'r> {
 
     fn event(&self) -> Event<'_> {
         let what = match self.transition {
-            Transition::IssueCode { .. } => What::CodeIssued,
-            Transition::ClientCredentials => What::ClientCredentialsIssued,
-            Transition::Redeem { .. } => What::CodeRedeemed,
-            Transition::Rotate { .. } => What::Refreshed,
+            Transition::IssueCode { .. } => EventKind::CodeIssued,
+            Transition::ClientCredentials => EventKind::ClientCredentialsIssued,
+            Transition::Redeem { .. } => EventKind::CodeRedeemed,
+            Transition::Rotate { .. } => EventKind::Refreshed,
             Transition::End { what, .. } => what,
-            Transition::EndAccess { .. } => What::Revoked,
+            Transition::EndAccess { .. } => EventKind::Revoked,
         };
         let client_id = self.m.text(self.m.caller.client_id);
         let subject = self.m.text(self.grant.subject);

@@ -4,11 +4,11 @@ use crate::flows::{CALLBACK, HUSH, ISSUER, NOW, PHC, Watch, World, hush, show_re
 use crate::hidden::Hidden;
 use std::fmt::Display;
 use valetkey::client::{
-    self, Authorize, Config, ConfigError, Forms, ImportError, Leniency, Outcome, Response, Retry, Why,
+    self, Authorize, CallbackError, Config, ConfigError, Forms, ImportError, Leniency, Outcome, Response, Retry,
 };
 use valetkey::error::{ErrorCode, TooSmall};
 use valetkey::secret::{Entropy, Secret, SecretText};
-use valetkey::server::change::{Committed, Event, Expect, Key, Kind, Version, What};
+use valetkey::server::change::{Committed, Event, EventKind, Expect, Key, Kind, Version};
 use valetkey::server::record::{Account, Client, ClientAuth, Digest, GrantState, GrantTypes, Record};
 use valetkey::server::{self, BadServer, Endpoint, Owner, Policy, Server, ServerKey};
 use valetkey::text::base64::{self, Base64Error};
@@ -156,8 +156,16 @@ pub(crate) fn client_errors(w: &mut Hidden) {
     let all = [C::Issuer, C::TokenEndpoint, C::AuthorizationEndpoint, C::RedirectUri, C::ClientId];
     each(w, &all);
     each(w, &[C::ClientSecret, C::Scope, C::Resource, C::Audience, C::RefreshToken]);
-    each(w, &[Why::TooLong, Why::Form(FormError::Repeated), Why::State, Why::Issuer]);
-    each(w, &[Why::CodeAndError, Why::NoCode, Why::Grammar]);
+    each(
+        w,
+        &[
+            CallbackError::TooLong,
+            CallbackError::Form(FormError::Repeated),
+            CallbackError::State,
+            CallbackError::Issuer,
+        ],
+    );
+    each(w, &[CallbackError::CodeAndError, CallbackError::NoCode, CallbackError::Grammar]);
     each(w, &[ImportError::Version, ImportError::Damaged, ImportError::Config(C::Scope)]);
 
     let auth = client::ClientAuth::Body(SecretText::new(HUSH));
@@ -220,7 +228,7 @@ pub(crate) fn servers(w: &mut Hidden) {
     w.show(&Owner::Denied);
     for fault in server::fault::Fault::ALL {
         w.tell(fault);
-        w.show(&What::Refused(*fault));
+        w.show(&EventKind::Refused(*fault));
     }
     World::new(w);
 }
@@ -257,5 +265,11 @@ pub(crate) fn records(w: &mut Hidden) {
     w.show(&Expect::At(Version::new(7).unwrap()));
     w.show(&Key::client("web"));
     w.tell(&Digest([7; 32]));
-    w.show(&Event { at: NOW, what: What::Revoked, client_id: "web", subject: "alice", grant: Some(Digest([7; 32])) });
+    w.show(&Event {
+        at: NOW,
+        what: EventKind::Revoked,
+        client_id: "web",
+        subject: "alice",
+        grant: Some(Digest([7; 32])),
+    });
 }

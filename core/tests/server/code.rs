@@ -1,7 +1,7 @@
 //! A code is redeemed once, by its client, with its verifier and redirect URI.
 
 use crate::world::{OTHER_VERIFIER, START, VERIFIER, WEB_CB, World, query, redemption, secret_of};
-use valetkey::server::change::{Key, What};
+use valetkey::server::change::{EventKind, Key};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{GrantState, OwnedRecord};
 use valetkey::server::{Policy, ServerKey};
@@ -29,7 +29,7 @@ fn rfc6749_5_1_01_rfc6749_5_1_03_a_code_gives_tokens() {
     assert_eq!((done.access().len(), done.refresh().len()), (64, 71));
     assert_eq!(done.header("Content-Type"), Some("application/json"));
     assert!(w.active(&done.access()));
-    assert_eq!(w.store.events, [What::CodeIssued, What::CodeRedeemed]);
+    assert_eq!(w.store.events, [EventKind::CodeIssued, EventKind::CodeRedeemed]);
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn rfc6749_4_1_2_04_rfc6749_4_1_2_05_rfc6749_10_5_01_rfc9700_4_2_4_02_oauth21_4_
         assert!(!w.active(&done.access()));
         assert_eq!(w.refresh("web", &done.refresh()).error(), "invalid_grant");
     }
-    assert_eq!(w.store.events.last(), Some(&What::CodeReplayed));
+    assert_eq!(w.store.events.last(), Some(&EventKind::CodeReplayed));
     assert_eq!(w.redeem("web", &code).error(), "invalid_grant");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::world::{Done, Person, World, query, server};
 use valetkey::server::Policy;
-use valetkey::server::change::{Key, What};
+use valetkey::server::change::{EventKind, Key};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{GrantState, OwnedRecord};
 
@@ -30,7 +30,7 @@ fn rfc9700_2_2_2_01_oauth21_4_3_1_02_every_refresh_gives_a_new_refresh_token() {
         seen.push(next.refresh());
         last = next;
     }
-    assert_eq!(w.store.events.last(), Some(&What::Refreshed));
+    assert_eq!(w.store.events.last(), Some(&EventKind::Refreshed));
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn rfc9700_4_14_2_02_reuse_after_the_grace_window_ends_the_grant() {
     is_refused(&w.refresh("app", &first.refresh()), Fault::SpentRefreshToken);
     assert!(!w.active(&second.access()) && !w.active(&first.access()));
     is_refused(&w.refresh("app", &second.refresh()), Fault::EndedGrant);
-    assert_eq!(w.store.events.last(), Some(&What::RefreshReplayed));
+    assert_eq!(w.store.events.last(), Some(&EventKind::RefreshReplayed));
 }
 
 #[test]

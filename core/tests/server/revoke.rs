@@ -1,7 +1,7 @@
 //! Revocation: at once, only by the client that it concerns, and never telling what exists.
 
 use crate::world::{START, World, secret_of};
-use valetkey::server::change::What;
+use valetkey::server::change::EventKind;
 use valetkey::server::fault::Fault;
 use valetkey::wire::header::Header;
 
@@ -14,7 +14,7 @@ fn rfc7009_2_1_04_rfc7009_2_1_05_rfc7009_2_1_06_a_refresh_token_takes_its_grant_
     assert_eq!((done.status, done.body.as_str()), (200, ""));
     assert!(!w.active(&first.access()) && !w.active(&second.access()));
     assert_eq!(w.refresh("web", &second.refresh()).fault, Some(Fault::EndedGrant));
-    assert_eq!(w.store.events.last(), Some(&What::Revoked));
+    assert_eq!(w.store.events.last(), Some(&EventKind::Revoked));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use valetkey::secret::{Entropy, Secret, SecretText};
-use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version, What, found};
+use valetkey::server::change::{Change, Committed, EventKind, Expect, Key, Keys, OwnedFound, Version, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord};
 use valetkey::server::{
@@ -38,7 +38,7 @@ struct Row {
 #[derive(Default)]
 pub(crate) struct Store {
     rows: HashMap<Key, Row>,
-    pub(crate) events: Vec<What>,
+    pub(crate) events: Vec<EventKind>,
     seeded: u64,
 }
 

@@ -6,7 +6,7 @@
 
 use super::{Request, Tokens, presented};
 use crate::secret::ct_eq;
-use crate::server::change::{Found, Key, Kind, Version, What, sha256};
+use crate::server::change::{EventKind, Found, Key, Kind, Version, sha256};
 use crate::server::credential::{Locator, Presented};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
@@ -53,7 +53,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     let mut kept = Kept::keep(grant_key, &grant, &mut m.scratch)?;
     if code.spent {
         kept.state = GrantState::Ended;
-        let transition = Transition::End { grant_at, what: What::CodeReplayed };
+        let transition = Transition::End { grant_at, what: EventKind::CodeReplayed };
         return Ok((kept, transition, Outcome::Refused(Fault::SpentCode)));
     }
     if m.now >= code.expires_at {

@@ -6,7 +6,7 @@
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
 use super::{Request, Tokens, asked, presented};
-use crate::server::change::{Found, Key, Version, What, sha256};
+use crate::server::change::{EventKind, Found, Key, Version, sha256};
 use crate::server::credential::{Locator, Presented, refresh_is_ours};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
@@ -127,7 +127,7 @@ fn older(
         return Ok(Decision::Grace(Tokens::of(token.locator, &kept, true, ends.since(m.now), scope)));
     }
     kept.state = GrantState::Ended;
-    let transition = Transition::End { grant_at, what: What::RefreshReplayed };
+    let transition = Transition::End { grant_at, what: EventKind::RefreshReplayed };
     Ok(Decision::Commit(kept, transition, Outcome::Refused(Fault::SpentRefreshToken)))
 }
 
