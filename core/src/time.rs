@@ -13,6 +13,9 @@
 pub struct UnixTime(pub u64);
 
 impl UnixTime {
+    /// The last second that fits a signed 64-bit column: for records that are never forgotten.
+    pub const FOR_EVER: Self = Self(i64::MAX.unsigned_abs());
+
     /// This time and `seconds` more; stays at the end of time instead of wrapping.
     pub const fn plus(self, seconds: u32) -> Self {
         Self(self.0.saturating_add(seconds as u64))

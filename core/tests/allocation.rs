@@ -10,13 +10,28 @@ use flows::{HUSH, ISSUER, NOW, RESOURCE, Watch, World, hush};
 use std::hint::black_box;
 use std::panic::Location;
 use valetkey::secret::{Secret, SecretText};
-use valetkey::server::record::{Account, OwnedAccount, OwnedRecord, Record};
+use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, OwnedAccount, OwnedRecord, Record};
+use valetkey::server::{register_account, register_client};
 use valetkey::text::json::{self, JsonError, Kind, Limits, Object, Reader};
 use valetkey::text::{base64, buf::Writer, form, grammar, scope, uri};
 use valetkey::wire::basic;
 use valetkey::wire::challenge::Challenge;
 use valetkey::wire::introspection::Introspection;
 use valetkey::wire::token_response::{self, Answer, Forms, Leniency};
+
+const CLIENT: Client<'_> = Client {
+    client_id: "spa",
+    name: "A page",
+    auth: ClientAuth::Public,
+    secret: "",
+    redirect_uris: "https://spa.example/cb",
+    grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: true },
+    scope: "read",
+    resource: RESOURCE,
+    may_introspect: false,
+    live: true,
+};
+const ACCOUNT: Account<'_> = Account { subject: "alice", name: "Alice", password: "$argon2id$..", live: true };
 
 type Row = (&'static str, fn(&mut Counter));
 
@@ -30,6 +45,8 @@ const FUNCTIONS: &[Row] = &[
     ("server::change::found", flows::code), // it borrows
     ("server::introspect", flows::client_credentials),
     ("server::introspect_local", flows::client_credentials),
+    ("server::register_account", |c| c.holds(|| register_account([7; 8], ACCOUNT).is_ok())),
+    ("server::register_client", |c| c.holds(|| register_client([7; 8], CLIENT).is_ok())),
     ("server::reopen", flows::code),
     ("server::revoke", flows::revoke),
     ("server::secret_digest", |c| c.holds(|| valetkey::server::secret_digest(HUSH).0 != [0; 32])),

@@ -63,6 +63,7 @@ const TYPES: &[Row] = &[
     ("server::NeedVerify", flows::client_credentials),
     ("server::Owner", flows::code),
     ("server::Policy", values::servers),
+    ("server::RegisterError", values::servers),
     ("server::Reply", flows::code),
     ("server::Response", flows::code),
     ("server::Server", flows::metadata),

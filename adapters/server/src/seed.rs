@@ -2,14 +2,10 @@
 
 use crate::demo::{CLIENTS, DemoClient, PASSWORD, USERNAME};
 use crate::passwords::{Password, Passwords};
-use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
-use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, Record};
-use valetkey::server::secret_digest;
-use valetkey::time::UnixTime;
+use valetkey::server::change::{Change, Committed};
+use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes};
+use valetkey::server::{RegisterError, register_account, register_client, secret_digest};
 use valetkey_tokio::store::{Store, StoreError};
-
-/// Never to be forgotten; the last second that fits a signed 64-bit column.
-const FOR_EVER: UnixTime = UnixTime(i64::MAX as u64);
 
 /// Puts the demo in. What is there already stays as it is.
 ///
@@ -18,13 +14,12 @@ const FOR_EVER: UnixTime = UnixTime(i64::MAX as u64);
 pub async fn demo<S: Store>(store: &S, passwords: &Passwords) -> Result<(), StoreError> {
     for client in &CLIENTS {
         let digest = client.secret.map(|secret| secret_digest(secret).to_string());
-        let record = record(client, digest.as_deref());
-        put(store, Key::client(client.id), Record::Client(record)).await?;
+        put(store, register_client(drawn()?, record(client, digest.as_deref()))).await?;
     }
     let hash = passwords.hash(Password::new(PASSWORD.to_owned())).await.ok().flatten();
     let hash = hash.ok_or_else(|| StoreError::new("the demo's password could not be hashed"))?;
     let account = Account { subject: USERNAME, name: USERNAME, password: &hash, live: true };
-    put(store, Key::account(USERNAME), Record::Account(account)).await
+    put(store, register_account(drawn()?, account)).await
 }
 
 fn record<'a>(client: &DemoClient, digest: Option<&'a str>) -> Client<'a> {
@@ -47,12 +42,15 @@ fn record<'a>(client: &DemoClient, digest: Option<&'a str>) -> Client<'a> {
     }
 }
 
-async fn put<S: Store>(store: &S, key: Key, record: Record<'_>) -> Result<(), StoreError> {
-    let id = getrandom::u64().ok().and_then(|drawn| Version::new(drawn >> 1));
-    let id = id.ok_or_else(|| StoreError::new("the operating system gives no random bytes"))?;
-    let put = Put { key, expect: Expect::Absent, keep_until: FOR_EVER, index: [None, None], record };
-    let change = Change { id, puts: [Some(put), None, None, None, None, None], holds: [None, None], event: None };
+async fn put<S: Store>(store: &S, change: Result<Change<'_>, RegisterError>) -> Result<(), StoreError> {
+    let change = change.map_err(|error| StoreError::because("the demo is not as it must be", error))?;
     match store.commit(&change).await? {
         Committed::Applied | Committed::Conflict => Ok(()),
     }
+}
+
+fn drawn() -> Result<[u8; 8], StoreError> {
+    let mut bytes = [0; 8];
+    let filled = getrandom::fill(&mut bytes);
+    filled.map(|()| bytes).map_err(|_| StoreError::new("the operating system gives no random bytes"))
 }

@@ -222,6 +222,7 @@ pub(crate) fn servers(w: &mut Hidden) {
     w.show(&keys[0]);
     w.tell(&Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap_err());
     w.tell(&BadServer::Issuer);
+    w.tell(&server::RegisterError::Secret);
     w.show(&Server::new(ISSUER, Policy::OAUTH21, &keys[..1]).unwrap());
     w.show(&Policy::OAUTH21);
     w.show(&Endpoint::Token);

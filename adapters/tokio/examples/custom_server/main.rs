@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::MyStore;
 use valetkey::secret::Secret;
-use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
-use valetkey::server::record::{Client, ClientAuth, GrantTypes, Record};
-use valetkey::server::secret_digest;
+use valetkey::server::change::Committed;
+use valetkey::server::record::{Client, ClientAuth, GrantTypes};
+use valetkey::server::{register_client, secret_digest};
 use valetkey::time::UnixTime;
 use valetkey_tokio::server::{
     Answer, AuthorizationServer, Fault, Owner, Pages, Pending, Policy, ServerKey, authorize_router, router,
@@ -88,16 +88,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Client { client_id: "demo-spa", name: "A page", auth: ClientAuth::Public, secret: "", scope: "read", ..device };
     let spa = Client { redirect_uris: "http://127.0.0.1:9099/cb", grant_types: code, ..spa };
     for client in [device, api, spa] {
-        let put = Put {
-            key: Key::client(client.client_id),
-            expect: Expect::Absent,
-            keep_until: UnixTime(u64::MAX),
-            index: [None, None],
-            record: Record::Client(client),
-        };
-        let puts = [Some(put), None, None, None, None, None];
-        let id = Version::new(1).ok_or("a version is not 0")?;
-        assert_eq!(store.commit(&Change { id, puts, holds: [None, None], event: None }).await?, Committed::Applied);
+        let change = register_client(random().ok_or("no random bytes")?, client)?;
+        assert_eq!(store.commit(&change).await?, Committed::Applied);
     }
     let key = ServerKey::new(1, Secret::new(random().ok_or("no random bytes")?)); // keep it, or every token dies with it
     let issuer = "http://127.0.0.1:8080";
