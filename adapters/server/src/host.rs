@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use valetkey::text::uri::{Uri, is_loopback};
 
-/// Serves a request only if it calls this machine by a loopback address or by `localhost`, or by no name at all.
+/// Serves a request only if it calls this machine by `127.0.0.1`, `[::1]` or `localhost`, or by no name at all.
 pub async fn loopback_only(request: Request, next: Next) -> Response {
     let uri = request.uri().authority().map(|authority| authority.as_str());
     let mut hosts = request.headers().get_all(header::HOST).into_iter().map(HeaderValue::to_str);
