@@ -334,8 +334,9 @@ fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Resul
         Owner::Denied => return Err(Fault::Denied),
     };
     let asked = m.text(request.scope);
-    // An empty word is none of those asked for, so that neither nothing nor a stray space is agreed to.
-    let all_of_it_asked = agreed.split(' ').all(|word| scope::contains(asked, word));
+    // An empty word is none of those asked for, so that neither nothing nor a stray space is agreed to. A word that came
+    // a thousand times would be kept a thousand times.
+    let all_of_it_asked = agreed.len() <= asked.len() && agreed.split(' ').all(|word| scope::contains(asked, word));
     let nothing_to_ask = agreed.is_empty() && asked.is_empty();
     if subject.is_empty() || !(all_of_it_asked || nothing_to_ask) {
         return Err(Fault::BadConsent);

@@ -367,6 +367,7 @@ fn a_client_record_of_another_client_is_a_server_error() {
 fn a_page_that_approves_nothing_or_more_than_was_asked_is_a_server_error() {
     for (subject, scope) in [
         ("", "read"),
+        ("alice", "read read read read read read"),
         ("alice", ""),
         ("alice", " "),
         ("alice", "   "),
