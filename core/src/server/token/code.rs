@@ -120,7 +120,7 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Re
         redirect_uri_named: code.redirect_uri_named,
         challenge: code.challenge,
         expires_at: code.expires_at,
-        // A replay is recognised as long as what it would have got is good.
+        // A replay is recognised as long as the access token that the code gave is good; later it is just expired.
         keep_until: terms.access_ends.max(code.expires_at),
     };
     let tokens = Tokens::of(locator, &kept, terms.refresh, terms.access_ends.since(m.now), access.scope);
