@@ -10,6 +10,7 @@ pub mod chart;
 pub mod cli;
 pub mod config;
 pub mod demo;
+pub mod guesses;
 pub mod headers;
 pub mod host;
 pub mod pages;

@@ -6,12 +6,12 @@ use crate::pages::Site;
 use crate::passwords::Passwords;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::{api, demo, host, seed};
+use crate::{api, demo, guesses, host, seed};
 use axum::Router;
 use axum::middleware::from_fn;
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use valetkey::secret::Secret;
 use valetkey::time::UnixTime;
 use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, Verifier, router};
@@ -48,7 +48,10 @@ pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Resu
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
     let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.behind_tls_proxy);
-    let mut app = serve::router(front).merge(authorize::router(people)).merge(router(Arc::clone(&server)));
+    let started = Instant::now();
+    let clock = move || started.elapsed().as_secs();
+    let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.behind_tls_proxy, clock);
+    let mut app = serve::router(front).merge(authorize::router(people)).merge(clients);
     if demo {
         app = app.merge(api::router(Site::of(issuer).base(), server)).layer(from_fn(host::loopback_only));
     }

@@ -1,12 +1,13 @@
-//! Guessing passwords is slowed down, for each account and for each address. A pure value: time is passed in.
+//! Guessing passwords and the secrets of clients is slowed down. Pure values: time is passed in.
 //!
-//! An attempt counts as failed when it begins, and the count is taken back when it succeeds. So a thousand guesses sent
+//! A login counts as failed when it begins, and the count is taken back when it succeeds. So a thousand guesses sent
 //! at once are slowed down like a thousand in a row.
 
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
+use valetkey::server::record::Digest as ClientDigest;
 
 /// How failures turn into waiting.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,8 @@ struct Policy {
 const ACCOUNT: Policy = Policy { free: 5, longest: 300, forget: 3_600 };
 /// Many people may share one address.
 const ADDRESS: Policy = Policy { free: 20, longest: 900, forget: 3_600 };
+/// A client that is set up wrongly shows its mistake in fewer; one that is set up well never fails.
+const CLIENT: Policy = Policy { free: 20, longest: 300, forget: 3_600 };
 /// How many accounts, and how many addresses, are remembered at most.
 const CAPACITY: usize = 10_000;
 
@@ -78,6 +81,37 @@ impl Throttle {
     pub fn succeeded(&mut self, account: &str, address: IpAddr) {
         self.accounts.entries.remove(&digest(account));
         self.addresses.refund(&Network::of(address));
+    }
+}
+
+/// The failures of clients of late, each from one address.
+///
+/// Clients send many requests at once, so one counts only when it has failed: what is sent before the first answers came
+/// is let through, and then makes for a longer wait.
+#[derive(Debug)]
+pub struct Guesses(Table<(ClientDigest, Network)>);
+
+impl Default for Guesses {
+    fn default() -> Self {
+        Self(Table::new(CLIENT, CAPACITY))
+    }
+}
+
+impl Guesses {
+    /// Asks whether a request that names this client may be served now.
+    ///
+    /// # Errors
+    /// [`Wait`] where too many failed.
+    pub fn ask(&self, client: ClientDigest, address: IpAddr, now: u64) -> Result<(), Wait> {
+        match self.0.wait(&(client, Network::of(address)), now) {
+            0 => Ok(()),
+            wait => Err(Wait(u32::try_from(wait).unwrap_or(u32::MAX))),
+        }
+    }
+
+    /// The client did not prove who it is.
+    pub fn failed(&mut self, client: ClientDigest, address: IpAddr, now: u64) {
+        self.0.charge((client, Network::of(address)), now);
     }
 }
 
@@ -286,6 +320,26 @@ mod tests {
             throttle.not_judged("alice", HOME);
         }
         assert_eq!((throttle.accounts.entries.len(), throttle.addresses.entries.len()), (0, 0));
+    }
+
+    #[test]
+    fn rfc6749_2_3_1_07_a_client_waits_after_failures_from_one_address_and_not_from_others() {
+        let (mut guesses, client) = (Guesses::default(), valetkey::server::secret_digest("web"));
+        for _ in 0..20 {
+            assert_eq!(guesses.ask(client, HOME, 100), Ok(()));
+            guesses.failed(client, HOME, 100);
+        }
+        assert_eq!(guesses.ask(client, HOME, 100), Err(Wait(1)));
+        assert_eq!(guesses.ask(client, somewhere(1), 100), Ok(()));
+        assert_eq!(guesses.ask(valetkey::server::secret_digest("other"), HOME, 100), Ok(()));
+        let mut guessed = 20;
+        for now in 100..3_600 {
+            if guesses.ask(client, HOME, now).is_ok() {
+                guesses.failed(client, HOME, now);
+                guessed += 1;
+            }
+        }
+        assert!((30..50).contains(&guessed), "{guessed} in an hour");
     }
 
     #[test]

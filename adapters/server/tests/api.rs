@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answered, Program};
-use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, SET_COOKIE, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 
 async fn token(program: &Program, id: &str, secret: &str, scope: &str) -> String {
     let fields = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret), ("scope", scope)];
@@ -40,6 +40,53 @@ async fn a_token_without_the_scope_and_no_token_get_their_own_challenges() {
     let bare = program.get("/api/data", HeaderMap::new()).await;
     assert_eq!(bare.status, 401);
     assert!(bare.header(WWW_AUTHENTICATE).starts_with("Bearer ") && !bare.header(WWW_AUTHENTICATE).contains("error"));
+}
+
+const ENDPOINTS: [&str; 3] = ["/token", "/revoke", "/introspect"];
+
+fn guess<'a>(id: &'a str, secret: &'a str) -> [(&'a str, &'a str); 4] {
+    [("grant_type", "x"), ("token", "x"), ("client_id", id), ("client_secret", secret)]
+}
+
+#[tokio::test]
+async fn rfc6749_2_3_1_07_guessing_a_clients_secret_is_slowed_down_at_every_endpoint_and_for_that_client_only() {
+    for path in ENDPOINTS {
+        let program = Program::start_at_a_standstill().await;
+        for _ in 0..20 {
+            assert_eq!(program.post(path, &guess("demo-api", "guessed")).await.status, 401);
+        }
+        for other in ENDPOINTS {
+            // Not even the right secret is compared now, or the answers would tell it from a wrong one.
+            for secret in ["guessed", "api-secret"] {
+                let told = program.post(other, &guess("demo-api", secret)).await;
+                assert_eq!((told.status, told.header(RETRY_AFTER)), (429, "1"), "{path} {other} {told:?}");
+                assert_eq!(told.json()["error"], "temporarily_unavailable");
+            }
+        }
+        token(&program, "demo-device", "device-secret", "telemetry:write").await;
+    }
+}
+
+#[tokio::test]
+async fn rfc6749_2_3_1_07_the_program_slows_guesses_down() {
+    let program = Program::start().await;
+    let mut answers = Vec::new();
+    // Each of the later waits is twice as long as the one before, so a slow machine sees one of them too.
+    while answers.last() != Some(&429) && answers.len() < 40 {
+        answers.push(program.post("/token", &guess("demo-web", "guessed")).await.status);
+    }
+    assert!(answers.len() > 20 && answers[..20].iter().all(|status| *status == 401), "{answers:?}");
+    assert_eq!(answers.last(), Some(&429));
+}
+
+#[tokio::test]
+async fn a_client_is_never_held_back_for_what_it_may_do() {
+    let program = Program::start().await;
+    for _ in 0..50 {
+        token(&program, "demo-device", "device-secret", "telemetry:write").await;
+        let bad = [("client_id", "demo-spa"), ("grant_type", "refresh_token"), ("refresh_token", "x")];
+        assert_eq!(program.post("/token", &bad).await.status, 400);
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Parameters of a request, decoded once into scratch, within budgets that are checked before work is done.
 
+use super::caller::Caller;
+use super::change::sha256;
 use super::fault::Fault;
+use super::record::Digest;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form, FormError};
 use crate::wire::header::Header;
@@ -19,6 +22,18 @@ pub struct FormRequest<'r> {
     pub content_type: Header<'r>,
     /// The body, of at most [`MAX_REQUEST`] bytes.
     pub body: &'r [u8],
+}
+
+impl FormRequest<'_> {
+    /// SHA-256 of the `client_id` that the request names, for a limit on guesses that is asked before anything is compared.
+    /// `None` if it names none, or is refused whatever its client. `scratch` is as for the endpoints.
+    ///
+    /// <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
+    pub fn client(&self, scratch: &mut [u8]) -> Option<Digest> {
+        let mut scratch = Scratch::new(scratch);
+        let caller = Caller::read(self.authorization, body(self).ok()?, &mut scratch).ok()?;
+        Some(sha256(&[scratch.text(caller.client_id).as_bytes()]))
+    }
 }
 
 impl core::fmt::Debug for FormRequest<'_> {

@@ -5,7 +5,7 @@ use valetkey::secret::Entropy;
 use valetkey::server::change::Key;
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{ClientAuth, OwnedRecord};
-use valetkey::server::{ENTROPY, FormRequest, SCRATCH, Step, token};
+use valetkey::server::{ENTROPY, FormRequest, SCRATCH, Step, secret_digest, token};
 use valetkey::wire::header::Header;
 
 const OWN: &[(&str, &str)] = &[("grant_type", "client_credentials")];
@@ -106,7 +106,7 @@ fn rfc6749_2_3_1_03_both_halves_are_decoded_after_the_split() {
     let [found, ..] = w.store.load(&[Some(Key::client("other")), None, None, None]);
     let Some((OwnedRecord::Client(mut client), _)) = found else { unreachable!() };
     client.client_id = id.into();
-    client.secret = valetkey::server::secret_digest("p:a+ &%").to_string();
+    client.secret = secret_digest("p:a+ &%").to_string();
     let key = Key::client(id);
     w.store.put(key, OwnedRecord::Client(client));
     assert_eq!(w.post_token(Header::One(&header), &form(OWN)).status, 200);
@@ -319,5 +319,34 @@ fn rfc8252_7_2_01_rfc8252_8_4_02_oauth21_2_1_01_the_type_of_a_client_is_that_of_
             assert_eq!(w.post_token(other.0, &other.1).error(), "invalid_client", "{id} {uri}");
             assert_eq!(w.post_token(own.0, &own.1).status, 200, "{id} {uri}");
         }
+    }
+}
+
+#[test]
+fn rfc6749_2_3_1_07_a_limit_on_guesses_knows_the_client_that_will_be_compared_and_no_other() {
+    let named = |header: Option<&str>, content_type, body: &str| {
+        let authorization = header.map_or(Header::Absent, Header::One);
+        let request = FormRequest { authorization, content_type, body: body.as_bytes() };
+        request.client(&mut [0; SCRATCH])
+    };
+    let (of_form, web) = (Header::One(crate::world::FORM), Some(secret_digest("web")));
+    for secret in ["", "x", "a:b"] {
+        assert_eq!(named(Some(&basic("web", secret)), of_form, "grant_type=x"), web);
+    }
+    for body in ["client_id=web", "client_id=web&client_secret=x", "client%5Fid=%77eb&scope=", "x=1&client_id=we%62"] {
+        assert_eq!(named(None, of_form, body), web, "{body}");
+    }
+    assert_eq!(named(Some(&basic("a:b c", "x")), of_form, "client_id=a:b+c"), Some(secret_digest("a:b c")));
+    // What is refused whatever the client is named needs no limit.
+    let header = basic("web", "x");
+    for (header, content_type, body) in [
+        (None, of_form, "grant_type=x"),
+        (None, of_form, "client_id=web&client_id=web"),
+        (Some("Bearer x"), of_form, "client_id=web"),
+        (Some(&*header), of_form, "client_id=other"),
+        (Some(&*header), of_form, "client_secret=x"),
+        (Some(&*header), Header::Absent, ""),
+    ] {
+        assert_eq!(named(header, content_type, body), None, "{header:?} {body}");
     }
 }

@@ -4,11 +4,15 @@
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use valetkey::secret::Secret;
 use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::demo::{CODE_VERIFIER, Guide, REDIRECT_URI};
-use valetkey_server::{program, serve};
+use valetkey_server::passwords::Passwords;
+use valetkey_server::{guesses, program, seed, serve};
+use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, router};
 
 pub(crate) struct Program {
     pub(crate) url: String,
@@ -59,6 +63,20 @@ impl Program {
         let url = config.issuer(listener.local_addr().unwrap());
         let store = MemoryStore::new();
         let app = program::assemble(&config, &url, store.clone()).await.unwrap();
+        tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        Self { url, store, http }
+    }
+
+    /// The demo's endpoints for clients, where no time passes between requests.
+    pub(crate) async fn start_at_a_standstill() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let store = MemoryStore::new();
+        seed::demo(&store, &Passwords::for_this_machine()).await.unwrap();
+        let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
+        let server = Arc::new(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store.clone()).unwrap());
+        let app = guesses::slowed(router(Arc::clone(&server)), server, false, || 100);
         tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { url, store, http }

@@ -36,6 +36,7 @@ use axum::response::{IntoResponse, Response};
 use std::fmt;
 use valetkey::error::TooSmall;
 use valetkey::secret::Entropy;
+use valetkey::server::record::Digest;
 use valetkey::server::{ENTROPY, FormRequest, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -104,6 +105,15 @@ impl<S> AuthorizationServer<S> {
     }
 }
 
+impl<S> AuthorizationServer<S> {
+    /// SHA-256 of the `client_id` that a request to the token, revocation or introspection endpoint names, for a limit on
+    /// guesses; see [`FormRequest::client`]. What came of the request tells the [`Fault`] in its response's extensions.
+    pub fn client(&self, headers: &HeaderMap, body: &[u8]) -> Option<Digest> {
+        let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
+        FormRequest { authorization, content_type, body }.client(&mut vec![0; SCRATCH])
+    }
+}
+
 impl<S: Store> AuthorizationServer<S> {
     /// A request to the token endpoint by POST. Hand on no more than
     /// [`MAX_REQUEST`](valetkey::server::MAX_REQUEST) and one bytes of a longer body: it is refused all the same.
@@ -137,7 +147,13 @@ impl<S: Store> AuthorizationServer<S> {
         };
         let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
         match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
-            End::Reply(reply) => respond(&reply),
+            End::Reply(reply) => {
+                let mut response = respond(&reply);
+                if let Some(fault) = reply.fault() {
+                    response.extensions_mut().insert(fault);
+                }
+                response
+            }
             End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
         }
     }

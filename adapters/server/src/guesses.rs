@@ -1,0 +1,62 @@
+//! Guessing the secrets of clients is slowed down at every endpoint that takes one, for each client and address together:
+//! a stranger elsewhere cannot hold a client back. <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
+
+use crate::headers::NO_STORE;
+use crate::throttle::{Guesses, Wait, address_of};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use valetkey::error::ErrorCode;
+use valetkey::server::MAX_REQUEST;
+use valetkey_tokio::server::{AuthorizationServer, Fault};
+
+/// The endpoints for clients, where who failed too often must wait before anything is compared. `clock` counts seconds and
+/// never goes back.
+pub fn slowed<S: Send + Sync + 'static>(
+    endpoints: Router,
+    server: Arc<AuthorizationServer<S>>,
+    behind_tls_proxy: bool,
+    clock: impl Fn() -> u64 + Clone + Send + Sync + 'static,
+) -> Router {
+    let guesses = Arc::new(Mutex::new(Guesses::default()));
+    endpoints.layer(from_fn(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next| {
+        let (guesses, server, clock) = (Arc::clone(&guesses), Arc::clone(&server), clock.clone());
+        async move {
+            let (parts, body) = request.into_parts();
+            // The server refuses what is longer, so no more of it need be handed on.
+            let body = to_bytes(body, MAX_REQUEST).await.unwrap_or_else(|_| vec![b'a'; MAX_REQUEST + 1].into());
+            let address = address(peer.ip(), &parts.headers, behind_tls_proxy);
+            let Some(client) = server.client(&parts.headers, &body) else {
+                return next.run(Request::from_parts(parts, Body::from(body))).await;
+            };
+            let lock = || guesses.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(Wait(seconds)) = lock().ask(client, address, clock()) {
+                tracing::warn!(target: "valetkey::audit", %client, %address, seconds, "a client was made to wait");
+                return wait(seconds);
+            }
+            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
+            if response.extensions().get::<Fault>().is_some_and(|fault| fault.code() == ErrorCode::InvalidClient) {
+                lock().failed(client, address, clock());
+            }
+            response
+        }
+    }))
+}
+
+fn address(peer: IpAddr, headers: &HeaderMap, behind_tls_proxy: bool) -> IpAddr {
+    let forwarded_for = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
+    address_of(peer, forwarded_for, behind_tls_proxy)
+}
+
+fn wait(seconds: u32) -> Response {
+    let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let body =
+        r#"{"error":"temporarily_unavailable","error_description":"too many failed client authentications; wait"}"#;
+    (StatusCode::TOO_MANY_REQUESTS, [json, NO_STORE, (RETRY_AFTER, seconds.into())], body).into_response()
+}
