@@ -4,6 +4,7 @@
 //! of the contract, and panics with the name of the law that is broken, what was expected and what happened. What a crash
 //! leaves is not tried here.
 
+mod meetings;
 mod model;
 mod pages;
 mod rivals;
@@ -61,6 +62,7 @@ laws! {
     pages::sweep_heeds_its_limit = "sweep forgets at most limit records, and fewer only if no more are due",
     pages::a_swept_key_may_be_put_again = "a swept key is absent and may be put again",
     rivals::one_winner_of_64 = "of 64 rivals with the same expectation one wins, and the others write nothing",
+    meetings::two_never_win = "two that meet again and again, for two seconds, never both win",
     rivals::one_of_a_write_skew = "of two changes of which each puts what the other holds one wins",
     rivals::resending_while_in_flight = "copies of a change in flight all get the answer of the one that was written",
     rivals::no_increment_is_lost = "rivals that load, add one and commit lose no increment",
@@ -73,6 +75,8 @@ laws! {
 }
 
 /// Tries every law on the store that `open` gives, for each law a fresh one.
+///
+/// A pass is strong evidence and no proof: a window that no race has hit is not seen. Run it often.
 ///
 /// `open` must give an empty store each time, and is called inside a tokio runtime with a pool of threads. Call this from
 /// plain, synchronous code: it makes its own runtime. It takes seconds, and no more than memory for some thousand records.

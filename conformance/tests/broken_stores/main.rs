@@ -37,6 +37,7 @@ const CAUGHT: &[(Flaw, &str)] = &[
     (SweptStaysTaken, "a_swept_key_may_be_put_again"),
     (ChecksThenWrites, "one_winner_of_64"),
     (WritesBeforeItChecks, "one_winner_of_64"),
+    (ChecksThenWrites, "two_never_win"),
     (ChecksHoldsBefore, "one_of_a_write_skew"),
     (IgnoresHolds, "one_of_a_write_skew"),
     (ResendIsConflict, "resending_while_in_flight"),
