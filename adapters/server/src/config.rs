@@ -77,6 +77,8 @@ pub enum ConfigError {
     PlainHttp(SocketAddr),
     /// Nobody can guess the name of a server behind a proxy.
     IssuerMissing,
+    /// Without `issuer` the address is the server's name, and by this one nobody may call it over plain HTTP.
+    NoNameAt(SocketAddr),
     /// `issuer` cannot serve as one, and why.
     Issuer(String, &'static str),
     /// A lifetime does not fit the others, and why.
@@ -101,6 +103,11 @@ impl fmt::Display for ConfigError {
             Self::IssuerMissing => f.write_str(
                 "behind a proxy the server's own name is not known: give the URL that clients use, such as --issuer \
                  https://id.example.com",
+            ),
+            Self::NoNameAt(address) => write!(
+                f,
+                "http://{address} cannot be the issuer, as plain HTTP is for 127.0.0.1, [::1] and localhost: listen on \
+                 127.0.0.1 or [::1], or give the URL that clients use, such as --issuer https://id.example.com"
             ),
             Self::Issuer(text, why) => write!(f, "`{text}` cannot be the issuer: {why}"),
             Self::Lifetime(why) => write!(f, "[lifetimes] does not fit together: {why}"),
@@ -152,6 +159,8 @@ impl Config {
         match &issuer {
             Some(issuer) => check_issuer(issuer)?,
             None if behind_tls_proxy => return Err(ConfigError::IssuerMissing),
+            // Another port, if 0 is asked for, changes nothing about this.
+            None if !uri::is_issuer(&own_name(listen)) => return Err(ConfigError::NoNameAt(listen)),
             None => {}
         }
         check_lifetimes(&file.lifetimes)?;
@@ -161,7 +170,7 @@ impl Config {
 
     /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).
     pub fn issuer(&self, bound: SocketAddr) -> String {
-        self.issuer.clone().unwrap_or_else(|| format!("http://{bound}"))
+        self.issuer.clone().unwrap_or_else(|| own_name(bound))
     }
 
     /// Whether nobody but this machine can reach the server, by whatever name: only then may it have accounts whose
@@ -178,6 +187,11 @@ pub fn metadata_url(issuer: &str) -> String {
     let mut w = Writer::new(&mut buf);
     uri::metadata_url(&mut w, issuer);
     w.finish().unwrap_or_default().to_owned()
+}
+
+/// The issuer where none is said.
+fn own_name(address: SocketAddr) -> String {
+    format!("http://{address}")
 }
 
 fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {

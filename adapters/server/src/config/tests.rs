@@ -93,10 +93,22 @@ fn rfc6749_3_1_08_rfc6749_3_2_05_rfc7009_2_01_plain_http_stays_on_this_machine_u
         let proxied = format!("listen = '{listen}'\nbehind_tls_proxy = true\nissuer = 'https://id.example'");
         assert!(from_file(&proxied).is_ok());
     }
-    for listen in ["127.0.0.1:0", "127.8.9.1:80", "[::1]:8080"] {
+    for listen in ["127.0.0.1:0", "[::1]:8080"] {
         assert!(from_file(&format!("listen = '{listen}'")).is_ok());
     }
     assert!(from_file("listen = 'localhost'").unwrap_err().contains("127.0.0.1:8080"));
+}
+
+#[test]
+fn an_address_that_cannot_be_the_issuer_needs_one() {
+    for listen in ["127.8.9.1:80", "127.0.0.2:0", "[::1%1]:8080"] {
+        let listen = format!("listen = '{listen}'");
+        let error = from_file(&listen).unwrap_err();
+        assert!(["127.0.0.1 or [::1]", "--issuer"].iter().all(|way| error.contains(way)), "{error}");
+        for issuer in ["http://localhost:80", "https://id.example"] {
+            assert!(from_file(&format!("{listen}\nissuer = '{issuer}'")).is_ok());
+        }
+    }
 }
 
 #[test]
