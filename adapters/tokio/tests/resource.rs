@@ -13,7 +13,9 @@ use valetkey::server::record::Client;
 use valetkey::server::secret_digest;
 use valetkey_memory::MemoryStore;
 use valetkey_tokio::client::Transport;
-use valetkey_tokio::resource::{Access, Audience, Guard, Introspect, OwnedIntrospection, RemoteIntrospection};
+use valetkey_tokio::resource::{
+    Access, Audience, Guard, Introspect, OwnedIntrospection, RemoteError, RemoteIntrospection,
+};
 use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Owner, Verifier, router};
 
 const API: &str = "https://api.example";
@@ -205,6 +207,26 @@ async fn rfc7662_2_1_01_rfc6749_2_3_1_04_the_token_goes_in_a_posted_form_and_the
     assert_eq!(content_type, "application/x-www-form-urlencoded");
     assert_eq!(authorization, basic("demo-api", "api-secret"));
     assert_eq!(body, "token=a%2Bb%2Fc%3D&token_type_hint=access_token");
+}
+
+#[test]
+fn where_and_as_whom_to_ask_is_checked_before_anything_is_sent() {
+    let transport = Transport::new().unwrap();
+    let new = |endpoint: &str, client_id: &str, secret: &str| {
+        RemoteIntrospection::new(endpoint, client_id, SecretText::new(secret), transport.clone()).err()
+    };
+    for good in ["https://as.example/introspect", "https://as.example/i?tenant=a", "http://[::1]:8080/introspect"] {
+        assert_eq!(new(good, "demo-api", "a secret of ~!"), None, "{good}");
+    }
+    for bad in ["http://as.example/i", "https://as.example/i#x", "https://a:b@as.example/i", "/introspect", ""] {
+        let error = new(bad, "demo-api", "api-secret").unwrap();
+        assert!(error == RemoteError::Endpoint && error.to_string().contains("https"), "{bad}");
+    }
+    let long = "x".repeat(4096);
+    for (client_id, secret) in [("", "s"), ("a", ""), ("a\n", "s"), ("a", "é"), (&*long, "s"), ("a", &*long)] {
+        let error = new("https://as.example/introspect", client_id, secret).unwrap();
+        assert!(error == RemoteError::Credentials && error.to_string().contains("printable"), "{client_id:.9}");
+    }
 }
 
 #[tokio::test]

@@ -30,5 +30,5 @@ mod remote;
 pub use guard::{Access, Guard, Guarded};
 pub use introspect::{Introspect, OwnedIntrospection};
 #[cfg(feature = "client")]
-pub use remote::RemoteIntrospection;
+pub use remote::{RemoteError, RemoteIntrospection};
 pub use valetkey::resource::Audience;

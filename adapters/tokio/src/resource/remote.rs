@@ -4,16 +4,17 @@ use super::introspect::{Introspect, OwnedIntrospection};
 use crate::client::Transport;
 use std::error::Error;
 use std::fmt;
-use valetkey::error::TooSmall;
 use valetkey::secret::SecretText;
 use valetkey::text::buf::Writer;
-use valetkey::text::form;
+use valetkey::text::{form, grammar, uri};
 use valetkey::wire::basic;
 use valetkey::wire::introspection::Introspection;
 use zeroize::Zeroizing;
 
 /// Most bytes of a response.
 const BODY_CAP: usize = 64 * 1024;
+/// Most bytes of `Authorization`.
+const HEADER_CAP: usize = 4096;
 
 /// Asks an authorization server at its introspection endpoint, anew for each request.
 pub struct RemoteIntrospection {
@@ -28,22 +29,68 @@ impl fmt::Debug for RemoteIntrospection {
     }
 }
 
+/// Why an authorization server cannot be asked at all. Holds no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RemoteError {
+    /// The endpoint is neither https nor http on loopback, or has a fragment or user information.
+    /// <https://www.rfc-editor.org/rfc/rfc7662#section-2>
+    Endpoint,
+    /// Id or secret is empty or not printable ASCII
+    /// ([RFC 6749 appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A)), or the header made of them exceeds
+    /// 4096 bytes.
+    Credentials,
+}
+
+impl fmt::Display for RemoteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Endpoint => {
+                "the introspection endpoint must be https, or http on loopback, without fragment and user information"
+            }
+            Self::Credentials => {
+                "client id and secret for introspection must be printable ASCII, and short enough for a header of 4096 bytes"
+            }
+        })
+    }
+}
+
+impl Error for RemoteError {}
+
 impl RemoteIntrospection {
     /// `endpoint` is https, or http on loopback; id and secret are those of a client that may introspect, sent by Basic.
     ///
+    /// ```
+    /// use valetkey::secret::SecretText;
+    /// use valetkey_tokio::client::{SendError, Transport};
+    /// use valetkey_tokio::resource::{RemoteError, RemoteIntrospection};
+    /// # fn main() -> Result<(), SendError> {
+    /// let (secret, transport) = (SecretText::new("api-secret"), Transport::new()?);
+    /// let remote = RemoteIntrospection::new("http://as.example/introspect", "api", secret, transport);
+    /// assert_eq!(remote.err(), Some(RemoteError::Endpoint));
+    /// # Ok(()) }
+    /// ```
+    ///
     /// # Errors
-    /// [`TooSmall`] if id and secret exceed 4 KiB together.
+    /// [`RemoteError`].
     pub fn new(
         endpoint: impl Into<String>,
         client_id: &str,
         secret: SecretText<'_>,
         transport: Transport,
-    ) -> Result<Self, TooSmall> {
-        let mut buf = Zeroizing::new([0; 4096]);
+    ) -> Result<Self, RemoteError> {
+        let (endpoint, secret) = (endpoint.into(), secret.expose());
+        if !uri::is_endpoint(&endpoint) {
+            return Err(RemoteError::Endpoint);
+        }
+        if !grammar::is_vschar(client_id) || !grammar::is_vschar(secret) {
+            return Err(RemoteError::Credentials);
+        }
+        let mut buf = Zeroizing::new([0; HEADER_CAP]);
         let mut w = Writer::new(&mut *buf);
-        basic::push(&mut w, client_id, secret.expose());
-        let authorization = Zeroizing::new(w.finish()?.to_owned());
-        Ok(Self { endpoint: endpoint.into(), authorization, transport })
+        basic::push(&mut w, client_id, secret);
+        let header = w.finish().map_err(|_| RemoteError::Credentials)?;
+        Ok(Self { endpoint, authorization: Zeroizing::new(header.to_owned()), transport })
     }
 
     async fn ask(&self, token: SecretText<'_>) -> Result<OwnedIntrospection, Box<dyn Error + Send + Sync>> {
