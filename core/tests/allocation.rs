@@ -16,6 +16,7 @@ use valetkey::text::json::{self, JsonError, Kind, Limits, Object, Reader};
 use valetkey::text::{base64, buf::Writer, form, grammar, scope, uri};
 use valetkey::wire::basic;
 use valetkey::wire::challenge::Challenge;
+use valetkey::wire::header::is_media_type;
 use valetkey::wire::introspection::Introspection;
 use valetkey::wire::token_response::{self, Answer, Forms, Leniency};
 
@@ -80,6 +81,7 @@ const FUNCTIONS: &[Row] = &[
     ("text::uri::redirect_uri_matches", |c| c.holds(|| uri::redirect_uri_matches("http://127.0.0.1/cb", "http://127.0.0.1:8080/cb"))),
     ("text::uri::with_query", |c| c.writes("https://c.example/cb?code=a%26b", |w| uri::with_query(w, "https://c.example/cb", [("code", "a&b")]))),
     ("wire::basic::push", |c| c.writes("Basic YSUzQTpi", |w| basic::push(w, "a:", "b"))),
+    ("wire::header::is_media_type", |c| c.holds(|| is_media_type("text/html; charset=utf-8", "Text/HTML"))),
     ("wire::token_response::read", token_responses),
     // public functions: end
 ];

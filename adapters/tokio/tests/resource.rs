@@ -209,6 +209,35 @@ async fn rfc7662_2_1_01_rfc6749_2_3_1_04_the_token_goes_in_a_posted_form_and_the
     assert_eq!(body, "token=a%2Bb%2Fc%3D&token_type_hint=access_token");
 }
 
+#[tokio::test]
+async fn only_an_answer_that_says_it_is_json_is_believed() {
+    let endpoint = async |request: axum::extract::Request| {
+        let answer = axum::response::Response::builder();
+        let kinds = request.uri().query().into_iter().flat_map(|query| query.split('&'));
+        let answer = kinds.fold(answer, |answer, kind| answer.header("content-type", kind));
+        answer.body(axum::body::Body::from("{\"active\":true}")).unwrap()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let routes = Router::new().route("/", axum::routing::post(endpoint));
+    tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
+    let transport = Transport::new().unwrap();
+    for (kinds, believed) in [
+        ("?application/json", true),
+        ("?Application/JSON;charset=utf-8", true),
+        ("?text/html", false),
+        ("?application/jsonp", false),
+        ("?application/token-introspection+jwt", false),
+        ("?application/json&application/json", false),
+        ("", false),
+    ] {
+        let (url, secret) = (format!("{url}/{kinds}"), SecretText::new("api-secret"));
+        let remote = RemoteIntrospection::new(url, "demo-api", secret, transport.clone()).unwrap();
+        let answer = remote.look_up(SecretText::new("a-token")).await;
+        assert_eq!(answer.map(|answer| answer.active), believed.then_some(true), "{kinds}");
+    }
+}
+
 #[test]
 fn where_and_as_whom_to_ask_is_checked_before_anything_is_sent() {
     let transport = Transport::new().unwrap();

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::record::Digest;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form, FormError};
-use crate::wire::header::Header;
+use crate::wire::header::{Header, is_media_type};
 
 /// Most bytes in a request's body or query.
 pub const MAX_REQUEST: usize = 8192;
@@ -46,8 +46,7 @@ impl core::fmt::Debug for FormRequest<'_> {
 pub(super) fn body<'r>(request: &FormRequest<'r>) -> Result<Form<'r>, Fault> {
     let FormRequest { content_type, body, .. } = *request;
     let Header::One(content_type) = content_type else { return Err(Fault::ContentType) };
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    if !media_type.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+    if !is_media_type(content_type, "application/x-www-form-urlencoded") {
         return Err(Fault::ContentType);
     }
     if body.len() > MAX_REQUEST {

@@ -1,4 +1,4 @@
-//! HTTP header values, as far as it matters how often they came.
+//! HTTP header values: how often one came, and which media type it names.
 
 /// A value of an HTTP header that must not come twice. An adapter makes it of all fields of that name, so that a request
 /// on which two parts of a program could disagree is refused
@@ -33,4 +33,18 @@ impl core::fmt::Debug for Header<'_> {
             Self::Many => "Many",
         })
     }
+}
+
+/// Whether a `Content-Type` is `wanted`, in any case, with or without parameters.
+///
+/// ```
+/// use valetkey::wire::header::is_media_type;
+/// assert!(is_media_type("Application/JSON; charset=utf-8", "application/json"));
+/// assert!(!is_media_type("application/jsonp", "application/json"));
+/// ```
+///
+/// <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>
+pub fn is_media_type(content_type: &str, wanted: &str) -> bool {
+    let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
 }

@@ -12,6 +12,7 @@ use crate::{
         json::{self, JsonError, Kind, Limits, Reader},
         scope,
     },
+    wire::header::is_media_type,
 };
 use core::fmt;
 
@@ -241,12 +242,6 @@ pub fn read<'b>(
     }
     let [error, ..] = members.text;
     if success && error.is_none() { members.tokens().map(Answer::Tokens) } else { members.error().map(Answer::Error) }
-}
-
-/// Whether a `Content-Type` is `wanted`, with or without parameters.
-fn is_media_type(content_type: &str, wanted: &str) -> bool {
-    let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
 }
 
 struct Members<'b> {

@@ -19,6 +19,7 @@ use valetkey::resource::{self, Audience, Check, Policy, check};
 use valetkey::text::scope;
 use valetkey::time::UnixTime;
 use valetkey::wire::challenge::Challenge;
+use valetkey::wire::header::is_media_type;
 
 /// Most bytes of a form that is searched for a second token; as many as axum's own extractors take.
 const FORM_CAP: usize = 2 * 1024 * 1024;
@@ -114,8 +115,8 @@ impl<I: Introspect> Guard<I> {
 }
 
 fn is_form(content_type: &HeaderValue) -> bool {
-    let media_type = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    // A parameter that is no text makes it no less a form.
+    is_media_type(&String::from_utf8_lossy(content_type.as_bytes()), "application/x-www-form-urlencoded")
 }
 
 fn respond(challenge: &Challenge<'_>) -> Response {

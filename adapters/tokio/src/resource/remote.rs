@@ -8,6 +8,7 @@ use valetkey::secret::SecretText;
 use valetkey::text::buf::Writer;
 use valetkey::text::{form, grammar, uri};
 use valetkey::wire::basic;
+use valetkey::wire::header::is_media_type;
 use valetkey::wire::introspection::Introspection;
 use zeroize::Zeroizing;
 
@@ -105,6 +106,9 @@ impl RemoteIntrospection {
         let response = received.response();
         if response.status != 200 {
             return Err(format!("the introspection endpoint answered with status {}", response.status).into());
+        }
+        if !response.content_type.is_some_and(|content_type| is_media_type(content_type, json)) {
+            return Err("the introspection endpoint answered with another Content-Type than application/json".into());
         }
         let mut scratch = vec![0; 2 * response.body.len()];
         Ok(OwnedIntrospection::from(&Introspection::read(response.body, &mut scratch)?))
