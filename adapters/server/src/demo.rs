@@ -133,9 +133,7 @@ curl -si -H "Authorization: Bearer $TOKEN" {issuer}/api/data
 {authorize}
 
 # The browser ends at an address where nothing listens. Run this, then paste that address within {code_seconds} seconds
-read -r CALLBACK
-CODE=$(printf %s "$CALLBACK" | sed 's/.*[?&]code=\([^&]*\).*/\1/')
-curl -s -u demo-web:web-secret -d grant_type=authorization_code -d redirect_uri={REDIRECT_URI} -d code_verifier={CODE_VERIFIER} -d "code=$CODE" {issuer}/token
+read -r CALLBACK; CODE=$(printf %s "$CALLBACK" | sed 's/.*[?&]code=\([^&]*\).*/\1/'); curl -s -u demo-web:web-secret -d grant_type=authorization_code -d redirect_uri={REDIRECT_URI} -d code_verifier={CODE_VERIFIER} -d "code=$CODE" {issuer}/token
 "#
         )
     }

@@ -53,7 +53,7 @@ fn run(check: bool) -> Result<Vec<String>, String> {
         std::fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
     } else if std::fs::read_to_string(&path).ok().as_deref() != Some(text.as_str()) {
         problems.push(
-            "conformance/COVERAGE.md is not up to date; run `cargo run -p valetkey-conformance --bin catalogue`".into(),
+            "conformance/COVERAGE.md is not up to date; run `cargo run -p valetkey-conformance --features catalogue --bin catalogue`".into(),
         );
     }
     println!("{}", report.totals());

@@ -49,8 +49,8 @@ type Counts = [Count; 3];
 const HEAD: &str = "\
 # Coverage of the requirements
 
-Made by `cargo run -p valetkey-conformance --bin catalogue`; do not edit. Each row of `requirements/` has the tests that
-are named after it, or a reason from `requirements/reasons.toml`, or is **open**.
+Made by `cargo run -p valetkey-conformance --features catalogue --bin catalogue`; do not edit. Each row of
+`requirements/` has the tests that are named after it, or a reason from `requirements/reasons.toml`, or is **open**.
 
 A cell of the summary reads covered / with a reason / open.
 
