@@ -22,7 +22,7 @@ use valetkey_tokio::server::{Answer, Begun, Owner};
 const DEVICE: ClientAuth<'_> = ClientAuth::Basic(SecretText::new("device-secret"));
 
 fn transport() -> Transport {
-    Transport::from_builder(reqwest::Client::builder().no_proxy()).unwrap()
+    Transport::new().unwrap()
 }
 
 async fn started() -> Running<MemoryStore> {

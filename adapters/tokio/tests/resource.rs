@@ -327,7 +327,7 @@ async fn debug_shows_no_secret() {
     let Begun::Ask(pending) = run.server.begin(&query, "a-secret").await else { panic!("nobody was asked") };
     let answer = run.server.answer(&pending.sealed, "a-secret", Owner::Denied).await;
     assert!(matches!(answer, Answer::Redirect(_)));
-    let transport = Transport::from_builder(reqwest::Client::builder().no_proxy()).unwrap();
+    let transport = Transport::new().unwrap();
     let remote = RemoteIntrospection::new("https://as.example", "a", SecretText::new("a-secret"), transport).unwrap();
     let verifier = Verifier::new(|_, _| async { Some(false) });
     let shown = format!("{:?} {pending:?} {answer:?} {remote:?} {verifier:?}", run.server);

@@ -15,7 +15,7 @@
 //! What writes takes `&self` and a slice, and may be repeated: a slice that is too small gets the exact size as answer, and
 //! nothing is left in it. What goes on to the next state takes `self`. A [`Post`] carries the [`Duties`] of its transport.
 //! What is wrong is told by who is at fault: the caller by [`ConfigError`], [`ImportError`] and
-//! [`TooSmall`](crate::error::TooSmall); the peer by [`CallbackError`] and [`Error`]. A refusal by the server is none of these,
+//! [`TooSmall`]; the peer by [`CallbackError`] and [`Error`]. A refusal by the server is none of these,
 //! but an [`Outcome`].
 //!
 //! ```
@@ -54,6 +54,36 @@
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Without a heap, an enum of one's own gathers what can go wrong, so that `?` serves there too:
+//!
+//! ```
+//! use valetkey::client::{ClientCredentials, Config, ConfigError, Error, Outcome, Response, TooSmall};
+//!
+//! enum Failed {
+//!     Config(ConfigError), // the caller: a setting is wrong
+//!     Buffer(TooSmall),    // the caller: the request needs so many bytes
+//!     Server(Error),       // the peer: its answer cannot be believed
+//!     Refused,             // the peer said no, or to come later
+//! }
+//! # impl From<ConfigError> for Failed { fn from(e: ConfigError) -> Self { Self::Config(e) } }
+//! # impl From<TooSmall> for Failed { fn from(e: TooSmall) -> Self { Self::Buffer(e) } }
+//! # impl From<Error> for Failed { fn from(e: Error) -> Self { Self::Server(e) } }
+//! // impl From<ConfigError> for Failed, and so on.
+//!
+//! /// Writes the access token into `token`, and says for how many seconds from the sending of the request it is good.
+//! fn fetch(cfg: &Config<'_>, send: fn(&str) -> (u16, &'static [u8]), token: &mut [u8]) -> Result<u32, Failed> {
+//!     let flow = ClientCredentials::new(cfg)?;
+//!     let mut request = [0; 512];
+//!     let (status, body) = send(flow.request(&mut request)?.body);
+//!     let response = Response { status, content_type: Some("application/json"), retry_after: None, body };
+//!     let mut scratch = [0; 64];
+//!     let Outcome::Tokens(tokens) = flow.response(response, &mut scratch)? else { return Err(Failed::Refused) };
+//!     let text = tokens.access_token.expose().as_bytes();
+//!     token.get_mut(..text.len()).ok_or(TooSmall { needed: text.len() })?.copy_from_slice(text);
+//!     Ok(tokens.expires_in.unwrap_or(0))
+//! }
+//! ```
 
 pub mod authorize;
 mod client_credentials;
@@ -64,6 +94,7 @@ mod pending;
 mod post;
 mod refresh;
 
+pub use crate::error::TooSmall;
 pub use crate::wire::token_response::{ErrorResponse, Fault, Forms, Leniency, Member};
 pub use authorize::{Authorize, CallbackError, Denied, Rejected};
 pub use client_credentials::ClientCredentials;

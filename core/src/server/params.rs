@@ -73,8 +73,12 @@ pub(super) fn take<const N: usize>(
 ) -> Result<[Span; N], Fault> {
     let mut spans = [Span::default(); N];
     for (span, name) in spans.iter_mut().zip(names) {
-        let values = form.pairs().filter(|(n, _)| n.is(name)).map(|(_, value)| value);
-        *span = decode(values, scratch)?;
+        let values = || form.pairs().filter(|(n, _)| n.is(name)).map(|(_, value)| value);
+        // A value that is joined by spaces holds none, or it would be read as two.
+        if name == "resource" && values().any(Encoded::has_space) {
+            return Err(Fault::BadResource);
+        }
+        *span = decode(values(), scratch)?;
     }
     Ok(spans)
 }

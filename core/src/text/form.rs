@@ -112,6 +112,11 @@ impl<'a> Encoded<'a> {
         self.chars_eq(text.bytes().map(Ok))
     }
 
+    /// Whether a space is in it, however it is written.
+    pub(crate) fn has_space(self) -> bool {
+        self.bytes().any(|byte| byte == Ok(b' '))
+    }
+
     /// The text itself, if no decoding is needed.
     pub fn plain(self) -> Option<&'a str> {
         (!self.0.bytes().any(|b| b == b'%' || b == b'+')).then_some(self.0)

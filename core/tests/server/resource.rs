@@ -34,6 +34,7 @@ fn rfc8707_2_03_a_bad_or_unknown_resource_is_an_invalid_target() {
         "https://api.example/#x",
         "https://api.example",
         "https://API.example/",
+        "https://api.example/ https://files.example/", // one value is one resource
     ] {
         assert_eq!(w.authorize(&query("web", &[("resource", bad)])).error(), "invalid_target", "{bad}");
         let params = [("grant_type", "client_credentials"), ("resource", bad)];

@@ -25,15 +25,16 @@ impl Transport {
     /// # Errors
     /// [`SendError::Setup`]: TLS cannot be set up on this machine.
     pub fn new() -> Result<Self, SendError> {
-        Self::from_builder(with_tls(reqwest::Client::builder().no_proxy())?)
+        Self::with(|builder| builder)
     }
 
-    /// With certificates, a proxy or a resolver of your own. Redirects, retries and the timeout are set here, whatever
-    /// the builder says.
+    /// With certificates, a proxy or a resolver of your own: `set` is given what [`Transport::new`] builds from. Redirects,
+    /// retries and the timeout are set here, whatever it says.
     ///
     /// # Errors
     /// [`SendError::Setup`].
-    pub fn from_builder(builder: ClientBuilder) -> Result<Self, SendError> {
+    pub fn with(set: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
+        let builder = set(with_tls(reqwest::Client::builder().no_proxy())?);
         let builder = builder.redirect(redirect::Policy::none()).retry(retry::never()).timeout(TIMEOUT).referer(false);
         Ok(Self { http: builder.build().map_err(|e| SendError::Setup(e.into()))? })
     }

@@ -61,6 +61,9 @@ pub(crate) async fn start_with<S: Store>(
     let server = Arc::new(set(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store).unwrap()));
     let routes = routes(server.clone());
     tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
+    // With feature `rustls` every client of reqwest needs a provider, this plain one too.
+    #[cfg(feature = "rustls")]
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
     Running { server, url, http }
 }
