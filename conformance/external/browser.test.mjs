@@ -176,6 +176,8 @@ suite('every way to use it', () => {
 
   test('by keyboard alone', async () => {
     await page.goto(ask(WEB));
+    // The page is ready for typing once its first field has the focus, which may be a moment after it has loaded.
+    await page.locator('#username:focus').waitFor();
     await page.keyboard.type('alice');
     await tabTo(page.getByLabel('Password'));
     await page.keyboard.type('wonderland');
