@@ -102,14 +102,18 @@ fn whole(challenge: &Challenge<'_>) {
     assert!(matches!(challenge.status(), 400 | 401 | 403 | 503));
     let mut room = vec![0; 512 + challenge.scope.len()];
     let value = challenge.write(&mut room).expect("there is room");
-    let pairs = value.strip_prefix("Bearer ").expect("the scheme comes first");
-    for pair in pairs.split("\", ") {
-        let (name, quoted) = pair.split_once("=\"").expect("name and value");
+    let mut rest = value.strip_prefix("Bearer ").expect("the scheme comes first");
+    // Pair by pair, as a value may itself look like the end of one.
+    loop {
+        let (name, quoted) = rest.split_once("=\"").expect("name and value");
         assert!(["realm", "error", "error_description", "scope"].contains(&name));
-        let inner = quoted.strip_suffix('"').unwrap_or(quoted);
-        assert!(inner.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\'));
+        let (inner, after) = quoted.split_once('"').expect("a closing quote");
+        assert!(inner.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'\\'));
+        if after.is_empty() {
+            break;
+        }
+        rest = after.strip_prefix(", ").expect("a comma between pairs");
     }
-    assert!(value.ends_with('"'));
 }
 
 fn read_again(answer: &Introspection<'_>) {
