@@ -10,9 +10,10 @@
 
 use crate::pages::{ConsentPage, ErrorPage, LoginError, LoginPage, ScopeChoice, Site};
 use crate::passwords::{Busy, Password, Passwords};
+use crate::proxies::Proxies;
 use crate::serve::BODY_LIMIT;
 use crate::sessions::{Browser, Login, Sessions, came_from_here};
-use crate::throttle::{Throttle, Wait, address_of};
+use crate::throttle::{Throttle, Wait};
 use axum::Router;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
@@ -42,7 +43,7 @@ pub struct People<S> {
     passwords: Passwords,
     throttle: Mutex<Throttle>,
     scopes: BTreeMap<String, String>,
-    behind_tls_proxy: bool,
+    proxies: Proxies,
     /// The throttle counts from here, as it must not be led astray when the clock is set.
     started: Instant,
 }
@@ -156,11 +157,11 @@ impl<S: Store> People<S> {
         sessions: Sessions,
         passwords: Passwords,
         scopes: BTreeMap<String, String>,
-        behind_tls_proxy: bool,
+        proxies: Proxies,
     ) -> Self {
         let site = Site::of(server.issuer());
         let (throttle, started) = (Mutex::default(), Instant::now());
-        Self { server, site, sessions, passwords, throttle, scopes, behind_tls_proxy, started }
+        Self { server, site, sessions, passwords, throttle, scopes, proxies, started }
     }
 
     /// Reads a form and holds it to be ours: by where it came from, by the browser's cookie and the form's token, and,
@@ -296,8 +297,7 @@ async fn login<S: Store>(
     };
     let Posted { browser, pending, .. } = &posted;
     let (username, password) = (posted.value("username"), Password::new(posted.value("password")));
-    let forwarded_for = texts(&posted.headers, FORWARDED_FOR).last();
-    let address = address_of(peer.ip(), forwarded_for, people.behind_tls_proxy);
+    let address = people.proxies.client(peer.ip(), &posted.headers);
     let Some(now) = unix_time() else { return people.refuse(Fault::Unavailable) };
     match people.check(&username, password, address).await {
         Ok(account) => {
@@ -358,7 +358,6 @@ async fn not_by_itself<S: Store>(State(people): Ours<S>) -> Response {
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 fn texts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok())

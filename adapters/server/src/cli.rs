@@ -1,6 +1,5 @@
 //! The command line: what can be typed, and by which name each option is read from the environment.
 
-use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -11,7 +10,7 @@ pub struct Cli {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// The options of `serve`.
+    /// The options of all commands.
     #[command(flatten)]
     pub options: Options,
 }
@@ -25,32 +24,39 @@ pub enum Command {
     Tour,
 }
 
-/// The options of `serve`. A flag wins over the environment, which wins over the file.
+/// The options. A flag wins over the environment, which wins over the file.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Options {
     /// Read settings from this TOML file.
     #[arg(long, global = true, value_name = "FILE", env = "VALETKEY_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Listen here for plain HTTP [default: 127.0.0.1:8080].
+    /// Listen here [default: 127.0.0.1:8080].
     #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "VALETKEY_LISTEN")]
     pub listen: Option<String>,
-    /// The URL by which clients know this server [default: http:// and where it listens].
+    /// The URL by which clients know this server [default: http:// or https:// and where it listens].
     #[arg(long, global = true, value_name = "URL", env = "VALETKEY_ISSUER")]
     pub issuer: Option<String>,
-    /// A proxy in front of this server terminates TLS, and only the proxy can reach it.
+    /// Keep everything in this SQLite database, made if it is not there; `:memory:` forgets it at the end
+    /// [default: valetkey.db].
+    #[arg(long, global = true, value_name = "FILE", env = "VALETKEY_DB")]
+    pub db: Option<PathBuf>,
+    /// Read the server keys from this file [default: beside the database, with the ending .key, drawn on the first start].
+    #[arg(long, global = true, value_name = "FILE", env = "VALETKEY_SERVER_KEY_FILE")]
+    pub server_key_file: Option<PathBuf>,
+    /// Serve HTTPS with the certificates in this PEM file, the server's own first. Read again on SIGHUP.
+    #[arg(long, global = true, value_name = "FILE", env = "VALETKEY_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+    /// The private key to --tls-cert, as PEM.
+    #[arg(long, global = true, value_name = "FILE", env = "VALETKEY_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+    /// The proxies in front of this server, which terminate TLS: addresses and networks, with commas between.
     ///
-    /// The last address in X-Forwarded-For is then believed to be the client's.
-    #[arg(
-        long,
-        global = true,
-        value_name = "BOOL",
-        env = "VALETKEY_BEHIND_TLS_PROXY",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true",
-        value_parser = BoolishValueParser::new(),
-    )]
-    pub behind_tls_proxy: Option<bool>,
+    /// Only they and this machine are answered over plain HTTP, and what they write into X-Forwarded-For is believed.
+    #[arg(long, global = true, value_name = "ADDRESSES", env = "VALETKEY_TRUSTED_PROXIES", value_delimiter = ',')]
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Serve metrics for Prometheus here, over plain HTTP, at /metrics [default: nowhere].
+    #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "VALETKEY_METRICS_LISTEN")]
+    pub metrics_listen: Option<String>,
 }
 
 #[cfg(test)]
@@ -74,12 +80,9 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_flag_needs_no_value_and_can_be_turned_off() {
-        let proxy =
-            |args: &[&str]| Cli::try_parse_from([&["valetkey"], args].concat()).unwrap().options.behind_tls_proxy;
-        assert_eq!(proxy(&["--behind-tls-proxy"]), Some(true));
-        assert_eq!(proxy(&["--behind-tls-proxy", "serve"]), Some(true));
-        assert_eq!(proxy(&["--behind-tls-proxy=false"]), Some(false));
+    fn proxies_are_a_list() {
+        let cli = Cli::try_parse_from(["valetkey", "--trusted-proxies", "10.0.0.5,10.1.0.0/16", "serve"]).unwrap();
+        assert_eq!(cli.options.trusted_proxies.unwrap(), ["10.0.0.5", "10.1.0.0/16"]);
     }
 
     #[test]

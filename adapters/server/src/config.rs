@@ -1,6 +1,7 @@
 //! The settings: read from flags, environment and file, checked once, and safe to serve with afterwards.
 
 use crate::cli::Options;
+use crate::proxies::Proxies;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,21 +14,48 @@ use valetkey::text::scope;
 use valetkey::text::uri::{self, Uri};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const DB: &str = "valetkey.db";
 /// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
 const LONGEST_CODE: u32 = 600;
 
 /// Settings that fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where to listen for plain HTTP.
+    /// Where to listen.
     pub listen: SocketAddr,
-    /// Whether a proxy in front terminates TLS. Then it is the only peer, and `X-Forwarded-For` is its word.
-    pub behind_tls_proxy: bool,
+    /// Certificates and private key for HTTPS; plain HTTP without.
+    pub tls: Option<TlsFiles>,
+    /// Proxies in front, which terminate TLS.
+    pub proxies: Proxies,
+    /// Where everything is kept.
+    pub db: Db,
+    /// Where the server keys are, if that was said.
+    pub server_key_file: Option<PathBuf>,
+    /// Where to listen for whoever collects metrics.
+    pub metrics_listen: Option<SocketAddr>,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// What each scope means to a person, by its name.
     pub scopes: BTreeMap<String, String>,
     issuer: Option<String>,
+}
+
+/// Where everything is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Db {
+    /// In memory, until the program ends.
+    Memory,
+    /// In a SQLite database.
+    File(PathBuf),
+}
+
+/// The files for HTTPS, as PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificates, the server's own first.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
 }
 
 /// How long things last, in seconds.
@@ -59,7 +87,12 @@ impl Default for Lifetimes {
 struct File {
     listen: Option<String>,
     issuer: Option<String>,
-    behind_tls_proxy: Option<bool>,
+    db: Option<PathBuf>,
+    server_key_file: Option<PathBuf>,
+    tls_cert: Option<PathBuf>,
+    tls_key: Option<PathBuf>,
+    trusted_proxies: Vec<String>,
+    metrics_listen: Option<String>,
     lifetimes: Lifetimes,
     scopes: BTreeMap<String, String>,
 }
@@ -73,9 +106,13 @@ pub enum ConfigError {
     Malformed(PathBuf, Box<toml::de::Error>),
     /// `listen` is no address with a port.
     Listen(String),
+    /// Only one of certificate and key was given: the missing one.
+    Tls(&'static str),
+    /// A trusted proxy is no address and no network.
+    Proxy(String),
     /// Plain HTTP would leave this machine.
     PlainHttp(SocketAddr),
-    /// Nobody can guess the name of a server behind a proxy.
+    /// Nobody can guess the name of a server behind a proxy, or of one that listens everywhere.
     IssuerMissing,
     /// Without `issuer` the address is the server's name, and by this one nobody may call it over plain HTTP.
     NoNameAt(SocketAddr),
@@ -95,14 +132,20 @@ impl fmt::Display for ConfigError {
             Self::Listen(text) => {
                 write!(f, "cannot listen at `{text}`: give an IP address and a port, such as 127.0.0.1:8080")
             }
+            Self::Tls(missing) => write!(f, "HTTPS takes a certificate and its private key: give {missing} as well"),
+            Self::Proxy(text) => write!(
+                f,
+                "`{text}` cannot be a trusted proxy: give IP addresses and networks, such as 10.0.0.5 or 10.1.0.0/16"
+            ),
             Self::PlainHttp(address) => write!(
                 f,
                 "will not serve plain HTTP on {address}, where passwords and tokens could be read on the way: listen on \
-                 127.0.0.1, or put a proxy that terminates TLS in front and say so with --behind-tls-proxy"
+                 127.0.0.1, serve HTTPS with --tls-cert and --tls-key, or put a proxy that terminates TLS in front and name \
+                 its address with --trusted-proxies"
             ),
             Self::IssuerMissing => f.write_str(
-                "behind a proxy the server's own name is not known: give the URL that clients use, such as --issuer \
-                 https://id.example.com",
+                "behind a proxy, or listening at every address, the server's own name is not known: give the URL that \
+                 clients use, such as --issuer https://id.example.com",
             ),
             Self::NoNameAt(address) => write!(
                 f,
@@ -147,37 +190,48 @@ impl Config {
     }
 
     fn merge(options: &Options, file: File) -> Result<Self, ConfigError> {
-        let listen = match options.listen.as_ref().or(file.listen.as_ref()) {
-            None => LISTEN,
-            Some(text) => text.parse().map_err(|_| ConfigError::Listen(text.clone()))?,
+        let address = |text: &String| text.parse().map_err(|_| ConfigError::Listen(text.clone()));
+        let listen = options.listen.as_ref().or(file.listen.as_ref()).map_or(Ok(LISTEN), address)?;
+        let metrics_listen =
+            options.metrics_listen.as_ref().or(file.metrics_listen.as_ref()).map(address).transpose()?;
+        let tls = match (options.tls_cert.clone().or(file.tls_cert), options.tls_key.clone().or(file.tls_key)) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
+            (None, None) => None,
+            (Some(_), None) => return Err(ConfigError::Tls("--tls-key")),
+            (None, Some(_)) => return Err(ConfigError::Tls("--tls-cert")),
         };
-        let issuer = options.issuer.clone().or(file.issuer);
-        let behind_tls_proxy = options.behind_tls_proxy.or(file.behind_tls_proxy).unwrap_or(false);
-        if !listen.ip().is_loopback() && !behind_tls_proxy {
+        let proxies = options.trusted_proxies.as_ref().unwrap_or(&file.trusted_proxies);
+        let proxies = Proxies::read(proxies.iter().map(String::as_str)).map_err(ConfigError::Proxy)?;
+        if !listen.ip().is_loopback() && tls.is_none() && proxies.is_empty() {
             return Err(ConfigError::PlainHttp(listen));
         }
+        let issuer = options.issuer.clone().or(file.issuer);
         match &issuer {
             Some(issuer) => check_issuer(issuer)?,
-            None if behind_tls_proxy => return Err(ConfigError::IssuerMissing),
+            None if !proxies.is_empty() || listen.ip().is_unspecified() => return Err(ConfigError::IssuerMissing),
             // Another port, if 0 is asked for, changes nothing about this.
-            None if !uri::is_issuer(&own_name(listen)) => return Err(ConfigError::NoNameAt(listen)),
+            None if !uri::is_issuer(&own_name(&tls, listen)) => return Err(ConfigError::NoNameAt(listen)),
             None => {}
         }
+        let db = options.db.clone().or(file.db).unwrap_or_else(|| DB.into());
+        let db = if db == Path::new(":memory:") { Db::Memory } else { Db::File(db) };
+        let server_key_file = options.server_key_file.clone().or(file.server_key_file);
         check_lifetimes(&file.lifetimes)?;
         check_scopes(&file.scopes)?;
-        Ok(Self { listen, behind_tls_proxy, lifetimes: file.lifetimes, scopes: file.scopes, issuer })
+        let (lifetimes, scopes) = (file.lifetimes, file.scopes);
+        Ok(Self { listen, tls, proxies, db, server_key_file, metrics_listen, lifetimes, scopes, issuer })
     }
 
     /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).
     pub fn issuer(&self, bound: SocketAddr) -> String {
-        self.issuer.clone().unwrap_or_else(|| own_name(bound))
+        self.issuer.clone().unwrap_or_else(|| own_name(&self.tls, bound))
     }
 
     /// Whether nobody but this machine can reach the server, by whatever name: only then may it have accounts whose
     /// passwords everyone knows.
     pub fn is_local(&self) -> bool {
-        let issuer_is_local = self.issuer.as_ref().is_none_or(|issuer| issuer.starts_with("http://"));
-        self.listen.ip().is_loopback() && !self.behind_tls_proxy && issuer_is_local
+        let is_local = |issuer: &String| Uri::parse(issuer).and_then(|uri| uri.host()).is_some_and(uri::is_loopback);
+        self.listen.ip().is_loopback() && self.proxies.is_empty() && self.issuer.as_ref().is_none_or(is_local)
     }
 }
 
@@ -190,8 +244,8 @@ pub fn metadata_url(issuer: &str) -> String {
 }
 
 /// The issuer where none is said.
-fn own_name(address: SocketAddr) -> String {
-    format!("http://{address}")
+fn own_name(tls: &Option<TlsFiles>, address: SocketAddr) -> String {
+    format!("{}://{address}", if tls.is_some() { "https" } else { "http" })
 }
 
 fn parse(path: &Path, text: &str) -> Result<File, ConfigError> {

@@ -2,15 +2,16 @@
 //! a stranger elsewhere cannot hold a client back. <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
 
 use crate::headers::NO_STORE;
-use crate::throttle::{Guesses, Wait, address_of};
+use crate::proxies::Proxies;
+use crate::throttle::{Guesses, Wait};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use valetkey::error::ErrorCode;
 use valetkey::server::MAX_REQUEST;
@@ -21,17 +22,18 @@ use valetkey_tokio::server::{AuthorizationServer, Fault};
 pub fn slowed<S: Send + Sync + 'static>(
     endpoints: Router,
     server: Arc<AuthorizationServer<S>>,
-    behind_tls_proxy: bool,
+    proxies: Proxies,
     clock: impl Fn() -> u64 + Clone + Send + Sync + 'static,
 ) -> Router {
     let guesses = Arc::new(Mutex::new(Guesses::default()));
     endpoints.layer(from_fn(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next| {
         let (guesses, server, clock) = (Arc::clone(&guesses), Arc::clone(&server), clock.clone());
+        let proxies = proxies.clone();
         async move {
             let (parts, body) = request.into_parts();
             // The server refuses what is longer, so no more of it need be handed on.
             let body = to_bytes(body, MAX_REQUEST).await.unwrap_or_else(|_| vec![b'a'; MAX_REQUEST + 1].into());
-            let address = address(peer.ip(), &parts.headers, behind_tls_proxy);
+            let address = proxies.client(peer.ip(), &parts.headers);
             let Some(client) = server.client(&parts.headers, &body) else {
                 return next.run(Request::from_parts(parts, Body::from(body))).await;
             };
@@ -47,11 +49,6 @@ pub fn slowed<S: Send + Sync + 'static>(
             response
         }
     }))
-}
-
-fn address(peer: IpAddr, headers: &HeaderMap, behind_tls_proxy: bool) -> IpAddr {
-    let forwarded_for = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
-    address_of(peer, forwarded_for, behind_tls_proxy)
 }
 
 fn wait(seconds: u32) -> Response {

@@ -16,6 +16,7 @@ pub mod host;
 pub mod pages;
 pub mod passwords;
 pub mod program;
+pub mod proxies;
 pub mod seed;
 pub mod serve;
 pub mod sessions;

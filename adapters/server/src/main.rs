@@ -62,9 +62,10 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let issuer = config.issuer(address);
-    if issuer.starts_with("https://") && !config.behind_tls_proxy {
+    if issuer.starts_with("https://") && config.tls.is_none() && config.proxies.is_empty() {
         tracing::warn!(
-            "the issuer is https but this program serves plain HTTP: say --behind-tls-proxy if a proxy terminates TLS"
+            "the issuer is https but this program serves plain HTTP: name the proxy that terminates TLS with \
+             --trusted-proxies, or give --tls-cert and --tls-key"
         );
     }
     let store = MemoryStore::new();

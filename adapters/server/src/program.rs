@@ -47,10 +47,10 @@ pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Resu
     let server = Arc::new(server);
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
-    let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.behind_tls_proxy);
+    let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.proxies.clone());
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
-    let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.behind_tls_proxy, clock);
+    let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
     let mut app = serve::router(front).merge(authorize::router(people)).merge(clients);
     if demo {
         app = app.merge(api::router(Site::of(issuer).base(), server)).layer(from_fn(host::loopback_only));

@@ -208,13 +208,6 @@ fn digest(account: &str) -> [u8; 32] {
     Sha256::digest(account.as_bytes()).into()
 }
 
-/// The address that a request came from. Behind a proxy it is the last one in `X-Forwarded-For`, which the proxy itself
-/// wrote; what stands before it anyone could have made up.
-pub fn address_of(peer: IpAddr, forwarded_for: Option<&str>, behind_proxy: bool) -> IpAddr {
-    let last = forwarded_for.filter(|_| behind_proxy).and_then(|list| list.rsplit(',').next());
-    last.and_then(|text| text.trim().parse().ok()).unwrap_or(peer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -383,14 +376,5 @@ mod tests {
         throttle.begin("next", somewhere(3), 300).unwrap();
         assert!(!throttle.accounts.entries.contains_key(&digest("old")));
         assert!(throttle.accounts.entries.contains_key(&digest("new")));
-    }
-
-    #[test]
-    fn the_address_is_taken_from_the_proxy_only() {
-        let (peer, list) = (ip("127.0.0.1"), Some("198.51.100.7, 203.0.113.9"));
-        assert_eq!(address_of(peer, list, false), peer);
-        assert_eq!(address_of(peer, list, true), ip("203.0.113.9"));
-        assert_eq!(address_of(peer, Some("junk"), true), peer);
-        assert_eq!(address_of(peer, None, true), peer);
     }
 }

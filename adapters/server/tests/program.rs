@@ -88,12 +88,12 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
 #[test]
 fn what_would_not_be_safe_is_refused_with_the_way_out() {
     let listening = refused(valetkey().args(["--listen", "0.0.0.0:0"]));
-    assert!(listening.contains("plain HTTP") && listening.contains("--behind-tls-proxy"), "{listening}");
+    assert!(listening.contains("plain HTTP") && listening.contains("--trusted-proxies"), "{listening}");
     let nameless = refused(valetkey().args(["--listen", "127.8.9.1:0"]));
     assert!(nameless.contains("127.0.0.1 or [::1]"), "{nameless}");
     let issuer = refused(valetkey().env("VALETKEY_ISSUER", "http://id.example"));
     assert!(issuer.contains("http://id.example") && issuer.contains("must be https"), "{issuer}");
-    let proxied = refused(valetkey().env("VALETKEY_BEHIND_TLS_PROXY", "yes"));
+    let proxied = refused(valetkey().env("VALETKEY_TRUSTED_PROXIES", "10.0.0.5"));
     assert!(proxied.contains("--issuer"), "{proxied}");
     let log = refused(valetkey().env("VALETKEY_LOG", "a=b=c"));
     assert!(log.contains("VALETKEY_LOG"), "{log}");

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
+use valetkey_server::proxies::Proxies;
 use valetkey_server::tour::{Failed, run, walk};
 use valetkey_server::{program, serve};
 
@@ -90,7 +91,7 @@ fn the_program_ends_well_without_network_and_whatever_is_set() {
 #[tokio::test]
 async fn a_server_without_the_demo_fails_at_the_device() {
     let mut config = Config::load(&Options::default()).unwrap();
-    config.behind_tls_proxy = true;
+    config.proxies = Proxies::read(["10.0.0.5"]).unwrap();
     let mut text = Vec::new();
     let failed = run(&config, &mut text, false).await.unwrap_err();
     assert_eq!(failed.step, "2. A device gets a token of its own");

@@ -21,7 +21,8 @@ fn nothing_said_serves_on_loopback() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.issuer(config.listen), "http://127.0.0.1:8080");
     assert_eq!(config.issuer("[::1]:4711".parse().unwrap()), "http://[::1]:4711");
-    assert!(config.is_local() && !config.behind_tls_proxy);
+    assert!(config.is_local() && config.proxies.is_empty() && config.tls.is_none() && config.metrics_listen.is_none());
+    assert_eq!((config.db, config.server_key_file), (Db::File("valetkey.db".into()), None));
     let Lifetimes { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds } = config.lifetimes;
     assert_eq!((access_seconds.get(), code_seconds.get()), (600, 60));
     assert_eq!((refresh_idle_seconds.get(), grant_seconds.get()), (30 * 86_400, 90 * 86_400));
@@ -33,7 +34,10 @@ fn everything_can_be_said_in_the_file() {
         r#"
         listen = "0.0.0.0:80"
         issuer = "https://id.example/tenant"
-        behind_tls_proxy = true
+        trusted_proxies = ["10.0.0.5", "10.1.0.0/16"]
+        db = "/var/lib/valetkey/valetkey.db"
+        server_key_file = "/run/secrets/valetkey.key"
+        metrics_listen = "127.0.0.1:9100"
         [lifetimes]
         access_seconds = 300
         [scopes]
@@ -43,7 +47,10 @@ fn everything_can_be_said_in_the_file() {
     )
     .unwrap();
     assert_eq!(config.issuer(config.listen), "https://id.example/tenant");
-    assert!(config.behind_tls_proxy && !config.is_local());
+    assert!(config.proxies.trusts("10.1.2.3".parse().unwrap()) && !config.is_local());
+    assert_eq!(config.db, Db::File("/var/lib/valetkey/valetkey.db".into()));
+    assert_eq!(config.server_key_file, Some("/run/secrets/valetkey.key".into()));
+    assert_eq!(config.metrics_listen.unwrap().port(), 9100);
     assert_eq!((config.lifetimes.access_seconds.get(), config.lifetimes.code_seconds.get()), (300, 60));
     assert_eq!(config.scopes.get("urn:x:y").map(String::as_str), Some("Do x"));
 }
@@ -53,14 +60,16 @@ fn options_win_over_the_file() {
     let options = Options {
         listen: Some("127.0.0.2:1".to_owned()),
         issuer: Some("https://options.example".to_owned()),
-        behind_tls_proxy: Some(false),
-        config: None,
+        trusted_proxies: Some(Vec::new()),
+        db: Some(":memory:".into()),
+        ..Options::default()
     };
-    let file = "listen = '127.0.0.3:2'\nissuer = 'https://file.example'\nbehind_tls_proxy = true";
+    let file = "listen = '127.0.0.3:2'\nissuer = 'https://file.example'\ntrusted_proxies = ['::1']\ndb = 'x.db'";
     let config = load(&options, file).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.2:1");
     assert_eq!(config.issuer(config.listen), "https://options.example");
-    assert!(!config.behind_tls_proxy);
+    assert!(config.proxies.is_empty());
+    assert_eq!(config.db, Db::Memory);
 }
 
 #[test]
@@ -89,9 +98,13 @@ fn a_file_that_is_not_there_is_named() {
 fn rfc6749_3_1_08_rfc6749_3_2_05_rfc7009_2_01_plain_http_stays_on_this_machine_unless_a_proxy_has_tls() {
     for listen in ["0.0.0.0:8080", "[::]:8080", "192.0.2.1:8080"] {
         let error = from_file(&format!("listen = '{listen}'")).unwrap_err();
-        assert!(error.contains("--behind-tls-proxy") && error.contains(listen), "{error}");
-        let proxied = format!("listen = '{listen}'\nbehind_tls_proxy = true\nissuer = 'https://id.example'");
-        assert!(from_file(&proxied).is_ok());
+        assert!(
+            error.contains("--trusted-proxies") && error.contains("--tls-cert") && error.contains(listen),
+            "{error}"
+        );
+        let named = format!("listen = '{listen}'\nissuer = 'https://id.example'\n");
+        assert!(from_file(&(named.clone() + "trusted_proxies = ['10.0.0.5']")).is_ok());
+        assert!(from_file(&(named + "tls_cert = 'cert.pem'\ntls_key = 'key.pem'")).is_ok());
     }
     for listen in ["127.0.0.1:0", "[::1]:8080"] {
         assert!(from_file(&format!("listen = '{listen}'")).is_ok());
@@ -112,8 +125,26 @@ fn an_address_that_cannot_be_the_issuer_needs_one() {
 }
 
 #[test]
-fn behind_a_proxy_the_issuer_must_be_said() {
-    assert!(from_file("behind_tls_proxy = true").unwrap_err().contains("--issuer"));
+fn a_server_whose_name_cannot_be_known_must_be_told_it() {
+    for file in ["trusted_proxies = ['::1']", "listen = '0.0.0.0:443'\ntls_cert = 'c'\ntls_key = 'k'"] {
+        assert!(from_file(file).unwrap_err().contains("--issuer"), "{file}");
+    }
+}
+
+#[test]
+fn with_a_certificate_the_server_is_called_by_https() {
+    let config = from_file("listen = '127.0.0.1:8443'\ntls_cert = 'cert.pem'\ntls_key = 'key.pem'").unwrap();
+    assert_eq!(config.issuer(config.listen), "https://127.0.0.1:8443");
+    assert_eq!(config.tls, Some(TlsFiles { cert: "cert.pem".into(), key: "key.pem".into() }));
+    assert!(config.is_local());
+    assert!(from_file("tls_cert = 'cert.pem'").unwrap_err().contains("--tls-key"));
+    assert!(from_file("tls_key = 'key.pem'").unwrap_err().contains("--tls-cert"));
+}
+
+#[test]
+fn a_proxy_is_named_by_its_address() {
+    let error = from_file("trusted_proxies = ['10.0.0.5', 'proxy.local']").unwrap_err();
+    assert!(error.contains("`proxy.local`") && error.contains("10.1.0.0/16"), "{error}");
 }
 
 #[test]
@@ -152,7 +183,7 @@ fn rfc8414_2_01_an_issuer_is_https_without_query_and_fragment() {
 fn known_passwords_are_for_a_server_that_only_this_machine_reaches() {
     assert!(issuer("http://localhost:8080").unwrap().is_local());
     assert!(!issuer("https://id.example").unwrap().is_local());
-    assert!(!from_file("behind_tls_proxy = true\nissuer = 'http://localhost'").unwrap().is_local());
+    assert!(!from_file("trusted_proxies = ['::1']\nissuer = 'http://localhost'").unwrap().is_local());
 }
 
 #[test]

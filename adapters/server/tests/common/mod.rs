@@ -11,6 +11,7 @@ use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::demo::{CODE_VERIFIER, Guide, REDIRECT_URI};
 use valetkey_server::passwords::Passwords;
+use valetkey_server::proxies::Proxies;
 use valetkey_server::{guesses, program, seed, serve};
 use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, router};
 
@@ -76,7 +77,7 @@ impl Program {
         seed::demo(&store, &Passwords::for_this_machine()).await.unwrap();
         let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
         let server = Arc::new(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store.clone()).unwrap());
-        let app = guesses::slowed(router(Arc::clone(&server)), server, false, || 100);
+        let app = guesses::slowed(router(Arc::clone(&server)), server, Proxies::default(), || 100);
         tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { url, store, http }
