@@ -13,6 +13,7 @@ pub mod demo;
 pub mod guesses;
 pub mod headers;
 pub mod host;
+pub mod keys;
 pub mod pages;
 pub mod passwords;
 pub mod program;

@@ -7,9 +7,12 @@ use axum::response::{IntoResponse, Response};
 use common::{Running, basic, parameters, start, start_with};
 use serde_json::json;
 use std::sync::Arc;
+use valetkey::secret::Secret;
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
-use valetkey_tokio::server::{Answer, Begun, Fault, Owner, Pages, Pending, Verifier, authorize_router, router};
+use valetkey_tokio::server::{
+    Answer, BadServer, Begun, Fault, Owner, Pages, Pending, ServerKey, Verifier, authorize_router, router,
+};
 
 async fn started() -> Running<MemoryStore> {
     start(MemoryStore::new()).await
@@ -25,6 +28,20 @@ async fn rfc6749_2_3_1_01_client_credentials_by_basic() {
     assert_eq!(answer.json()["scope"], "telemetry:write");
     let seen = run.introspect(&answer.text("access_token")).await;
     assert_eq!((&seen["active"], &seen["client_id"]), (&json!(true), &json!("demo-device")));
+}
+
+#[tokio::test]
+async fn keys_are_replaced_while_the_server_runs() {
+    let run = started().await;
+    let key = |id| ServerKey::new(id, Secret::new([id; 32]));
+    let first = run.redeem(&run.code().await).await.text("refresh_token");
+    run.server.replace_keys(vec![key(2), ServerKey::new(1, Secret::new([7; 32]))]).unwrap();
+    let second = run.refresh(&first).await.text("refresh_token");
+    assert_eq!(run.server.replace_keys(Vec::new()).unwrap_err(), BadServer::Keys);
+    run.server.replace_keys(vec![key(2)]).unwrap();
+    assert_eq!(run.refresh(&second).await.status, 200, "it bears the second key");
+    run.server.replace_keys(vec![key(3)]).unwrap();
+    assert_eq!(run.refresh(&second).await.text("error"), "invalid_grant");
 }
 
 #[tokio::test]

@@ -76,7 +76,8 @@ mod local {
     /// Straight from the store, for an API in the program of its authorization server.
     impl<S: Store> Introspect for AuthorizationServer<S> {
         async fn look_up(&self, token: SecretText<'_>) -> Option<OwnedIntrospection> {
-            let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+            let keys = self.keys();
+            let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
             let step = introspect_local(&server, token, now()?, &mut scratch);
             let End::Reply(reply) = drive(step, self.store(), None).await else { return None };
             Some(OwnedIntrospection::from(&reply.introspection()?))

@@ -109,7 +109,8 @@ impl<S: Store> AuthorizationServer<S> {
     /// What the person said. The page that calls this has guarded its form against requests from other sites.
     pub async fn answer(&self, sealed: &str, browser: &str, owner: Owner<'_>) -> Answer {
         let Ok((now, seed)) = edge() else { return Answer::Page(Fault::Unavailable) };
-        let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+        let keys = self.keys();
+        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
         let mut step = reopen(&server, sealed, browser, now, seed, &mut scratch);
         loop {
             match drive(step, &self.store, self.verifier.as_ref()).await {
@@ -127,7 +128,8 @@ impl<S: Store> AuthorizationServer<S> {
         begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<ENTROPY>, &'r mut [u8]) -> Step<'r>,
     ) -> Begun {
         let Ok((now, seed)) = edge() else { return Begun::Done(Answer::Page(Fault::Unavailable)) };
-        let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+        let keys = self.keys();
+        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
         match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
             End::Owner(need) => Begun::Ask(pending(&need, browser)),
             End::Reply(reply) => {

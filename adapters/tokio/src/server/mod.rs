@@ -34,6 +34,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use valetkey::error::TooSmall;
 use valetkey::secret::Entropy;
 use valetkey::server::record::Digest;
@@ -45,7 +46,7 @@ use valetkey::wire::header::Header;
 pub struct AuthorizationServer<S> {
     issuer: String,
     policy: Policy,
-    keys: Vec<ServerKey>,
+    keys: RwLock<Arc<[ServerKey]>>,
     scopes: String,
     verifier: Option<Verifier>,
     store: S,
@@ -65,6 +66,7 @@ impl<S> AuthorizationServer<S> {
     pub fn new(issuer: impl Into<String>, policy: Policy, keys: Vec<ServerKey>, store: S) -> Result<Self, BadServer> {
         let issuer = issuer.into();
         Server::new(&issuer, policy, &keys)?;
+        let keys = RwLock::new(keys.into());
         Ok(Self { issuer, policy, keys, scopes: String::new(), verifier: None, store })
     }
 
@@ -91,14 +93,30 @@ impl<S> AuthorizationServer<S> {
         &self.store
     }
 
-    pub(crate) fn view(&self) -> Server<'_> {
-        Server::new(&self.issuer, self.policy, &self.keys).expect("it was checked in `new`")
+    /// Puts other keys in place of those that serve, as of the next request. Keep those that made tokens which are
+    /// still in use.
+    ///
+    /// # Errors
+    /// [`BadServer::Keys`]; then the old ones stay.
+    pub fn replace_keys(&self, keys: Vec<ServerKey>) -> Result<(), BadServer> {
+        Server::new(&self.issuer, self.policy, &keys)?;
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+        Ok(())
+    }
+
+    /// The keys that serve one request from its beginning to its end.
+    pub(crate) fn keys(&self) -> Arc<[ServerKey]> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn view<'r>(&'r self, keys: &'r [ServerKey]) -> Server<'r> {
+        Server::new(&self.issuer, self.policy, keys).expect("it was checked in `new` and `replace_keys`")
     }
 
     /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
     pub fn metadata(&self) -> Response {
         let mut buf = vec![0; 4096 + 8 * self.issuer.len() + 4 * self.scopes.len()];
-        match write_metadata(&self.view(), &self.scopes, &mut buf) {
+        match write_metadata(&self.view(&self.keys()), &self.scopes, &mut buf) {
             Ok(json) => ([(CONTENT_TYPE, "application/json")], json.to_owned()).into_response(),
             Err(error) => broken(&error),
         }
@@ -145,7 +163,8 @@ impl<S: Store> AuthorizationServer<S> {
             Ok(edge) => edge,
             Err(error) => return broken(&error),
         };
-        let (server, mut scratch) = (self.view(), vec![0; SCRATCH]);
+        let keys = self.keys();
+        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
         match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
             End::Reply(reply) => {
                 let mut response = respond(&reply);
