@@ -32,7 +32,8 @@ const CLIENT: Client<'_> = Client {
     may_introspect: false,
     live: true,
 };
-const ACCOUNT: Account<'_> = Account { subject: "alice", name: "Alice", password: "$argon2id$..", live: true };
+const ACCOUNT: Account<'_> =
+    Account { subject: "alice", name: "Alice", password: "$argon2id$..", live: true, logins: 0 };
 
 type Row = (&'static str, fn(&mut Counter));
 
@@ -293,7 +294,7 @@ fn no_flow_allocates() {
 
 #[test]
 fn owned_records_allocate_their_texts_and_that_is_counted() {
-    let view = Account { subject: "alice", name: "Alice", password: flows::PHC, live: true };
+    let view = Account { subject: "alice", name: "Alice", password: flows::PHC, live: true, logins: 0 };
     let mut counter = Counter::default();
     let owned = counter.call(|| OwnedAccount::from(&view));
     assert_eq!(counter.allocating.iter().map(|(_, count)| *count).collect::<Vec<_>>(), [3]);

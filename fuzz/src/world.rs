@@ -124,7 +124,8 @@ fn registered() -> Store {
         store.put(Key::client(client_id), OwnedRecord::Client(client));
     }
     for subject in ["alice", "bob"] {
-        let account = OwnedAccount { subject: subject.into(), name: subject.into(), password: "x".into(), live: true };
+        let account =
+            OwnedAccount { subject: subject.into(), name: subject.into(), password: "x".into(), live: true, logins: 0 };
         store.put(Key::account(subject), OwnedRecord::Account(account));
     }
     store

@@ -18,7 +18,7 @@ pub async fn demo<S: Store>(store: &S, passwords: &Passwords) -> Result<(), Stor
     }
     let hash = passwords.hash(Password::new(PASSWORD.to_owned())).await.ok().flatten();
     let hash = hash.ok_or_else(|| StoreError::new("the demo's password could not be hashed"))?;
-    let account = Account { subject: USERNAME, name: USERNAME, password: &hash, live: true };
+    let account = Account { subject: USERNAME, name: USERNAME, password: &hash, live: true, logins: 0 };
     put(store, register_account(drawn()?, account)).await
 }
 

@@ -57,9 +57,13 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             may_introspect: bit(1),
             live: bit(0),
         }),
-        Kind::Account => {
-            OwnedRecord::Account(OwnedAccount { subject: text(0), name: text(1), password: text(2), live: bit(0) })
-        }
+        Kind::Account => OwnedRecord::Account(OwnedAccount {
+            subject: text(0),
+            name: text(1),
+            password: text(2),
+            live: bit(0),
+            logins: if bit(1) { u32::MAX } else { 0 },
+        }),
         Kind::Grant => OwnedRecord::Grant(OwnedGrant {
             client_id: text(0),
             subject: text(1),

@@ -333,7 +333,7 @@ impl<S: Store> World<S> {
 
     fn write_account(&mut self, subject: usize) -> Check {
         let (name, live) = (SUBJECTS[subject], !self.ledger.locked[subject]);
-        let record = Account { subject: name, name, password: "", live };
+        let record = Account { subject: name, name, password: "", live, logins: 0 };
         self.write(CLIENTS.len() + subject, Key::account(name), Record::Account(record))
     }
 

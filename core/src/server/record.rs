@@ -158,6 +158,9 @@ records! {
         password: hash,
         /// `false`: locked or removed.
         live: [bool],
+        /// The generation of this person's browser logins: a login holds only while it carries this number, so that
+        /// adding one ends every login there is.
+        logins: [u32],
     }
 
     /// What an owner, or a client on its own behalf, may do: every code and token points to one.

@@ -72,7 +72,8 @@ impl World {
             w.show(&client);
             world.records.insert(Key::client(client_id), (OwnedRecord::Client(client), version));
         }
-        let account = OwnedAccount { subject: "alice".into(), name: "Alice".into(), password: PHC.into(), live: true };
+        let account =
+            OwnedAccount { subject: "alice".into(), name: "Alice".into(), password: PHC.into(), live: true, logins: 0 };
         w.show(&account);
         world.records.insert(Key::account("alice"), (OwnedRecord::Account(account), version));
         world

@@ -256,7 +256,7 @@ pub(crate) fn records(w: &mut Hidden) {
         w.show(&auth);
         w.show(&client.grant_types);
     }
-    let account = Account { subject: "alice", name: "Alice", password: PHC, live: true };
+    let account = Account { subject: "alice", name: "Alice", password: PHC, live: true, logins: 0 };
     show_record(w, &Record::Account(account));
     show_record(w, &Record::Used);
     w.hide(hex.as_bytes());

@@ -201,7 +201,7 @@ impl World {
         }
         for subject in ["alice", "bob"] {
             let (name, password) = (subject.to_uppercase(), "argon2id".into());
-            let account = OwnedAccount { subject: subject.into(), name, password, live: true };
+            let account = OwnedAccount { subject: subject.into(), name, password, live: true, logins: 0 };
             store.put(Key::account(subject), OwnedRecord::Account(account));
         }
         let person = Person::Approves("alice");
