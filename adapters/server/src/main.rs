@@ -13,6 +13,7 @@ use valetkey_memory::MemoryStore;
 use valetkey_server::cli::{Cli, Command, Options};
 use valetkey_server::config::Config;
 use valetkey_server::demo::Guide;
+use valetkey_server::keys::Keys;
 use valetkey_server::{chart, program, serve, tour};
 
 /// Wrong settings, as for a wrong flag.
@@ -69,14 +70,15 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
         );
     }
     let store = MemoryStore::new();
-    let app = program::assemble(config, &issuer, store.clone()).await?;
+    let keys = Keys::draw(0)?;
+    let program = program::assemble(config, &issuer, store.clone(), &keys).await?;
     say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
     say(&"Everything is kept in memory and is gone when it stops.\n");
-    if config.is_local() {
+    if program.demo {
         say(&Guide { issuer: &issuer, code_seconds: config.lifetimes.code_seconds.get() });
     }
     let sweeping = tokio::spawn(program::sweep(store));
-    let served = serve::run(listener, app, stop, serve::GRACE).await;
+    let served = serve::run(listener, program.app, stop, serve::GRACE).await;
     sweeping.abort();
     Ok(served?)
 }

@@ -2,46 +2,81 @@
 
 use crate::authorize::{self, People};
 use crate::config::{Config, Lifetimes, metadata_url};
+use crate::keys::Keys;
 use crate::pages::Site;
 use crate::passwords::Passwords;
+use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
 use crate::{api, demo, guesses, host, seed};
 use axum::Router;
 use axum::middleware::from_fn;
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use valetkey::secret::Secret;
 use valetkey::time::UnixTime;
-use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, Verifier, router};
+use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier, router};
 use valetkey_tokio::store::Store;
 
 /// How often what may be forgotten is looked for, and how much of it is forgotten in one step.
 const SWEEP: (Duration, usize) = (Duration::from_secs(60), 200);
 
-/// Everything that the program serves, for an issuer, over a store that holds nothing yet. Where nobody but this machine
+/// The program, ready to serve.
+pub struct Program<S> {
+    /// All that it answers.
+    pub app: Router,
+    /// Whether the demo is in the store.
+    pub demo: bool,
+    server: Arc<AuthorizationServer<S>>,
+}
+
+impl<S> fmt::Debug for Program<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("server", &self.server).field("demo", &self.demo).finish_non_exhaustive()
+    }
+}
+
+impl<S> Program<S> {
+    /// Puts other keys in place of those that serve, as of the next request.
+    ///
+    /// # Errors
+    /// When there is none; then the old ones stay.
+    pub fn replace_keys(&self, keys: &Keys) -> Result<(), BadServer> {
+        self.server.replace_keys(keys.for_tokens())
+    }
+}
+
+/// Everything that the program serves, for an issuer, over a store. Where the store is empty and nobody but this machine
 /// can reach the server, the demo is put into it.
 ///
 /// # Errors
-/// When the operating system gives no random bytes, the store is broken, or the issuer cannot be one.
-pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Result<Router, Box<dyn Error>> {
+/// When the store is broken, the issuer cannot be one, or others than this machine could reach the demo.
+pub async fn assemble<S: Store>(
+    config: &Config,
+    issuer: &str,
+    store: S,
+    keys: &Keys,
+) -> Result<Program<S>, Box<dyn Error>> {
     let passwords = Passwords::for_this_machine();
-    let sessions = Sessions::draw(issuer.starts_with("https://"))?;
-    let mut key = [0; 32];
-    getrandom::fill(&mut key)?;
-    let keys = vec![ServerKey::new(1, Secret::new(key))];
-
-    let mut scopes = config.scopes.clone();
-    let demo = config.is_local();
-    if demo {
+    let cookies = keys.for_cookies().into_iter().next().ok_or("there is no server key")?;
+    let sessions = Sessions::new(cookies, issuer.starts_with("https://"));
+    if config.is_local() && seed::is_empty(&store).await? {
         seed::demo(&store, &passwords).await?;
+    }
+    let known = seed::known(&store, &passwords).await?;
+    let demo = !known.is_empty();
+    if demo && !config.is_local() {
+        return Err(Box::new(DemoLives(known)));
+    }
+    let mut scopes = config.scopes.clone();
+    if demo {
         for (name, description) in demo::SCOPES {
             scopes.entry(name.to_owned()).or_insert_with(|| description.to_owned());
         }
     }
     let named = scopes.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
-    let server = AuthorizationServer::new(issuer, policy(&config.lifetimes), keys, store)?
+    let server = AuthorizationServer::new(issuer, policy(&config.lifetimes), keys.for_tokens(), store)?
         .with_scopes(named)
         .with_verifier(verifier(passwords.clone()));
     let server = Arc::new(server);
@@ -53,10 +88,29 @@ pub async fn assemble<S: Store>(config: &Config, issuer: &str, store: S) -> Resu
     let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
     let mut app = serve::router(front).merge(authorize::router(people)).merge(clients);
     if demo {
-        app = app.merge(api::router(Site::of(issuer).base(), server)).layer(from_fn(host::loopback_only));
+        app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));
     }
-    Ok(app)
+    Ok(Program { app, demo, server })
 }
+
+/// Records whose secrets everyone knows are in a store that others than this machine could reach.
+#[derive(Debug)]
+struct DemoLives(Vec<Known>);
+
+impl fmt::Display for DemoLives {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the demo is in this database, with secrets that everyone knows, and others than this machine could reach \
+             it: take another database with --db, or take the demo out of this one:",
+        )?;
+        self.0.iter().try_for_each(|known| match known {
+            Known::Client(id) => write!(f, "\n  valetkey client remove {id}"),
+            Known::Account(subject) => write!(f, "\n  valetkey user lock {subject}"),
+        })
+    }
+}
+
+impl Error for DemoLives {}
 
 fn policy(lifetimes: &Lifetimes) -> Policy {
     Policy {

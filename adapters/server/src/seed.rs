@@ -1,11 +1,11 @@
-//! Puts the demo's account and clients into an empty store.
+//! Puts the demo's account and clients into an empty store, and finds them in one.
 
 use crate::demo::{CLIENTS, DemoClient, PASSWORD, USERNAME};
 use crate::passwords::{Password, Passwords};
-use valetkey::server::change::{Change, Committed};
-use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes};
+use valetkey::server::change::{Change, Committed, Key, Kind};
+use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, OwnedRecord};
 use valetkey::server::{RegisterError, register_account, register_client, secret_digest};
-use valetkey_tokio::store::{Store, StoreError};
+use valetkey_tokio::store::{By, Store, StoreError};
 
 /// Puts the demo in. What is there already stays as it is.
 ///
@@ -20,6 +20,48 @@ pub async fn demo<S: Store>(store: &S, passwords: &Passwords) -> Result<(), Stor
     let hash = hash.ok_or_else(|| StoreError::new("the demo's password could not be hashed"))?;
     let account = Account { subject: USERNAME, name: USERNAME, password: &hash, live: true, logins: 0 };
     put(store, register_account(drawn()?, account)).await
+}
+
+/// Whether no client and no account was ever put in.
+///
+/// # Errors
+/// Those of the store.
+pub async fn is_empty<S: Store>(store: &S) -> Result<bool, StoreError> {
+    let none = |kind| async move { Ok(store.scan(By::Kind(kind), None, 1).await?.is_empty()) };
+    Ok(none(Kind::Client).await? && none(Kind::Account).await?)
+}
+
+/// Something in a store whose secret everyone knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A client, by its id.
+    Client(&'static str),
+    /// An account, by its subject.
+    Account(&'static str),
+}
+
+/// What of the demo can be used in this store. A client or an account of the same name whose secret is another is none.
+///
+/// # Errors
+/// Those of the store.
+pub async fn known<S: Store>(store: &S, passwords: &Passwords) -> Result<Vec<Known>, StoreError> {
+    let mut known = Vec::new();
+    for demo in &CLIENTS {
+        let [found, ..] = store.load(&[Some(Key::client(demo.id)), None, None, None]).await?;
+        let digest = demo.secret.map(|secret| secret_digest(secret).to_string()).unwrap_or_default();
+        let Some((OwnedRecord::Client(client), _)) = found else { continue };
+        if client.live && client.secret == digest && client.redirect_uris == demo.redirect_uris {
+            known.push(Known::Client(demo.id));
+        }
+    }
+    let [found, ..] = store.load(&[Some(Key::account(USERNAME)), None, None, None]).await?;
+    if let Some((OwnedRecord::Account(account), _)) = found
+        && account.live
+        && passwords.verify(Some(account.password), Password::new(PASSWORD.to_owned())).await.unwrap_or(true)
+    {
+        known.push(Known::Account(USERNAME));
+    }
+    Ok(known)
 }
 
 fn record<'a>(client: &DemoClient, digest: Option<&'a str>) -> Client<'a> {

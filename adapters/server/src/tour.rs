@@ -16,6 +16,7 @@ mod start;
 mod token;
 
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::{program, serve};
 use browser::Browser;
 use http::Http;
@@ -55,8 +56,9 @@ pub async fn run(config: &Config, out: &mut dyn Write, colour: bool) -> std::res
     let listener = TcpListener::bind("127.0.0.1:0").await.map_err(|error| not_started(error.into()))?;
     let address = listener.local_addr().map_err(|error| not_started(error.into()))?;
     let issuer = format!("http://{address}");
-    let app = program::assemble(config, &issuer, MemoryStore::new()).await.map_err(not_started)?;
-    let serving = tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
+    let keys = Keys::draw(0).map_err(|error| not_started(error.into()))?;
+    let program = program::assemble(config, &issuer, MemoryStore::new(), &keys).await.map_err(not_started)?;
+    let serving = tokio::spawn(serve::run(listener, program.app, std::future::pending(), serve::GRACE));
     let walked = walk(&issuer, out, colour).await;
     serving.abort();
     walked

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
+use valetkey_server::keys::Keys;
 use valetkey_server::proxies::Proxies;
 use valetkey_server::tour::{Failed, run, walk};
 use valetkey_server::{program, serve};
@@ -109,8 +110,9 @@ async fn walk_through(change: impl FnOnce(Router) -> Router) -> Failed {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = Config::load(&Options::default()).unwrap();
     let issuer = config.issuer(listener.local_addr().unwrap());
-    let app = program::assemble(&config, &issuer, MemoryStore::new()).await.unwrap();
-    tokio::spawn(serve::run(listener, change(app), std::future::pending(), serve::GRACE));
+    let keys = Keys::draw(0).unwrap();
+    let program = program::assemble(&config, &issuer, MemoryStore::new(), &keys).await.unwrap();
+    tokio::spawn(serve::run(listener, change(program.app), std::future::pending(), serve::GRACE));
     walk(&issuer, &mut Vec::new(), false).await.unwrap_err()
 }
 

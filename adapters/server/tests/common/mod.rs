@@ -10,6 +10,7 @@ use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::demo::{CODE_VERIFIER, Guide, REDIRECT_URI};
+use valetkey_server::keys::Keys;
 use valetkey_server::passwords::Passwords;
 use valetkey_server::proxies::Proxies;
 use valetkey_server::{guesses, program, seed, serve};
@@ -63,8 +64,9 @@ impl Program {
         let config = Config::load(&Options::default()).unwrap();
         let url = config.issuer(listener.local_addr().unwrap());
         let store = MemoryStore::new();
-        let app = program::assemble(&config, &url, store.clone()).await.unwrap();
-        tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
+        let keys = Keys::draw(0).unwrap();
+        let program = program::assemble(&config, &url, store.clone(), &keys).await.unwrap();
+        tokio::spawn(serve::run(listener, program.app, std::future::pending(), serve::GRACE));
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { url, store, http }
     }
