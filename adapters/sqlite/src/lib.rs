@@ -1,0 +1,208 @@
+//! A durable store for Valetkey: one SQLite file, for a server on one machine.
+
+mod events;
+mod fault;
+mod open;
+mod read;
+mod row;
+mod schema;
+mod write;
+
+pub use events::{EventFilter, EventId};
+pub use fault::OpenError;
+
+use read::{Read, Reader};
+use row::{ChangeRow, Stored, seconds};
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle, available_parallelism};
+use tokio::sync::{mpsc, oneshot};
+use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
+use valetkey::server::record::OwnedRecord;
+use valetkey::time::UnixTime;
+use valetkey_tokio::store::{By, OwnedEvent, Store, StoreError};
+use write::{Answer, From, Job, Writer};
+
+/// Jobs and reads that may wait in a queue; whoever comes then waits for a place in it.
+const QUEUE: usize = 1_024;
+
+/// Threads that load, at most. Another one reads pages, so that these hold up no load.
+const LOADERS: usize = 4;
+
+/// A handle to a database; a clone is a handle to the same threads and connections.
+#[derive(Clone)]
+pub struct SqliteStore {
+    // The order of the fields: the queues end before the last handle waits for the threads.
+    writes: mpsc::Sender<Job>,
+    loads: mpsc::Sender<Read>,
+    pages: mpsc::Sender<Read>,
+    shared: Arc<Shared>,
+}
+
+/// What all handles share.
+struct Shared {
+    path: PathBuf,
+    counts: Arc<Counts>,
+    _threads: Threads,
+}
+
+/// What was written so far.
+#[derive(Default)]
+struct Counts {
+    transactions: AtomicU64,
+    changes: AtomicU64,
+    conflicts: AtomicU64,
+}
+
+/// What a store did since it was opened, and what waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Durable transactions in which a change was applied.
+    pub transactions: u64,
+    /// Changes that were answered `Applied`. Over `transactions`, these are how many shared one sync of the disk.
+    pub changes: u64,
+    /// Changes that were answered `Conflict`.
+    pub conflicts: u64,
+    /// Changes and sweeps that wait for the writer now.
+    pub waiting: usize,
+}
+
+/// Waits for the writer, which waits for the readers.
+struct Threads(Option<JoinHandle<()>>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        if let Some(writer) = self.0.take() {
+            drop(writer.join());
+        }
+    }
+}
+
+impl SqliteStore {
+    /// Opens the database, creates it if there is none, and brings it to the present schema. Blocks.
+    ///
+    /// # Errors
+    /// The file cannot be read and written, is no database or one of another program, or has a newer schema.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let (path, conn) = open::create(path.as_ref())?;
+        let (writes, jobs) = mpsc::channel(QUEUE);
+        let (loads, load_queue) = mpsc::channel(QUEUE);
+        let (pages, page_queue) = mpsc::channel(QUEUE);
+        let (load_queue, page_queue) = (Arc::new(Mutex::new(load_queue)), Arc::new(Mutex::new(page_queue)));
+        let counts = Arc::new(Counts::default());
+        let mut readers = Vec::new();
+        let loaders = available_parallelism().map_or(1, NonZeroUsize::get).min(LOADERS);
+        for queue in std::iter::repeat_n(load_queue, loaders).chain([page_queue]) {
+            let reader = Reader { path: path.clone(), queue };
+            readers.push(spawn("valetkey-read", &path, move || reader.run())?);
+        }
+        let writer = Writer { path: path.clone(), queue: jobs, counts: Arc::clone(&counts), readers };
+        let writer = spawn("valetkey-write", &path, move || writer.run(conn))?;
+        let shared = Arc::new(Shared { path, counts, _threads: Threads(Some(writer)) });
+        Ok(Self { writes, loads, pages, shared })
+    }
+
+    /// Events that the filter lets pass, oldest first: at most `limit`, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot answer.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<(EventId, OwnedEvent)>, StoreError> {
+        let (filter, limit) = (filter.clone(), rows(limit));
+        let found = self.ask(&self.pages, |answer| Read::Events { filter, after, limit, answer }).await?;
+        found.into_iter().map(|row| row.decode(&self.shared.path)).collect()
+    }
+
+    /// Forgets at most `limit` events from before a time, and says how many. Fewer than `limit` means that no more were due.
+    /// Call it with a limit of one or two hundred, as [`Store::sweep`].
+    ///
+    /// # Errors
+    /// Some may be forgotten already; those that are left come with the next call.
+    pub async fn forget_events(&self, before: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let (before, limit) = (seconds(before), rows(limit));
+        self.ask(&self.writes, |answer| Job::forget(From::Events, before, limit, answer)).await
+    }
+
+    /// What was done since this database was opened here, and what waits.
+    pub fn stats(&self) -> Stats {
+        let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
+        let Counts { transactions, changes, conflicts } = &*self.shared.counts;
+        Stats {
+            transactions: count(transactions),
+            changes: count(changes),
+            conflicts: count(conflicts),
+            waiting: self.writes.max_capacity() - self.writes.capacity(),
+        }
+    }
+
+    /// Sends a job to a thread and waits for the answer.
+    async fn ask<J, T>(&self, queue: &mpsc::Sender<J>, job: impl FnOnce(Answer<T>) -> J) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let stopped = || {
+            let path = self.shared.path.display();
+            StoreError::new(format!("a thread that works on {path} has stopped; start the program again"))
+        };
+        queue.send(job(answer)).await.map_err(|_| stopped())?;
+        answered.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+/// A number of rows as SQL takes it.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn spawn(name: &str, path: &Path, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(|error| {
+        OpenError::because(format!("no thread can be started for {}; end other programs", path.display()), error)
+    })
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.shared.path).field("stats", &self.stats()).finish()
+    }
+}
+
+impl Store for SqliteStore {
+    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        let keys = *keys;
+        let slots = self.ask(&self.loads, |answer| Read::Load { keys, answer }).await?;
+        let mut found = [const { None }; 4];
+        for (found, slot) in found.iter_mut().zip(slots) {
+            *found = match slot {
+                Some(stored) => Some(stored.decode().map(|(_, record, version)| (record, version))?),
+                None => None,
+            };
+        }
+        Ok(found)
+    }
+
+    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        let change = ChangeRow::encode(change)?;
+        self.ask(&self.writes, |answer| Job::commit(change, answer)).await
+    }
+
+    async fn scan(
+        &self,
+        by: By,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        let limit = rows(limit);
+        let page = self.ask(&self.pages, |answer| Read::Scan { by, after, limit, answer }).await?;
+        page.iter().map(Stored::decode).collect()
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let (before, limit) = (seconds(now), rows(limit));
+        self.ask(&self.writes, |answer| Job::forget(From::Records, before, limit, answer)).await
+    }
+}

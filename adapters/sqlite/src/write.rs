@@ -1,0 +1,278 @@
+//! The one thread that writes: it takes every job that waits, into one transaction, and answers once that is durable.
+//!
+//! No timer gathers jobs. While one transaction is synced the next jobs queue up, and those that come while they are worked
+//! off join them.
+
+use crate::fault::Fault;
+use crate::open;
+use crate::row::{ChangeRow, PutRow};
+use crate::{Counts, events};
+use rusqlite::{Connection, OptionalExtension, Statement, params};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use tokio::sync::{mpsc, oneshot};
+use valetkey::server::change::Committed;
+use valetkey_tokio::store::StoreError;
+
+/// Jobs that one transaction takes at most, so that the first of them does not wait for ever.
+const LARGEST_BATCH: usize = 256;
+
+/// Where an answer goes.
+pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// Something to write. `done` is what will be answered once it is durable.
+pub(crate) enum Job {
+    Commit {
+        change: ChangeRow,
+        done: Committed,
+        answer: Answer<Committed>,
+    },
+    /// Deletes at most `limit` rows that are due before a time.
+    Forget {
+        from: From,
+        before: i64,
+        limit: i64,
+        done: usize,
+        answer: Answer<usize>,
+    },
+}
+
+/// From which table.
+#[derive(Clone, Copy)]
+pub(crate) enum From {
+    Records,
+    Events,
+}
+
+impl Job {
+    pub(crate) fn commit(change: ChangeRow, answer: Answer<Committed>) -> Self {
+        Self::Commit { change, done: Committed::Conflict, answer }
+    }
+
+    pub(crate) fn forget(from: From, before: i64, limit: i64, answer: Answer<usize>) -> Self {
+        Self::Forget { from, before, limit, done: 0, answer }
+    }
+
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Commit { answer, .. } => answer.is_closed(),
+            Self::Forget { answer, .. } => answer.is_closed(),
+        }
+    }
+
+    /// Tells the caller, who may have gone away.
+    fn answer(self, durable: Result<(), &Fault>) {
+        match self {
+            Self::Commit { done, answer, .. } => drop(answer.send(durable.map(|()| done).map_err(Into::into))),
+            Self::Forget { done, answer, .. } => drop(answer.send(durable.map(|()| done).map_err(Into::into))),
+        }
+    }
+}
+
+/// The thread's own: its queue, and what it needs to open the database anew.
+pub(crate) struct Writer {
+    pub(crate) path: PathBuf,
+    pub(crate) queue: mpsc::Receiver<Job>,
+    pub(crate) counts: Arc<Counts>,
+    /// They end with their queues, and before the last connection is closed, so that this one empties the log.
+    pub(crate) readers: Vec<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Works until the last handle is gone and the queue is empty. After a failure that may lie with the connection it
+    /// goes on with a new one.
+    pub(crate) fn run(mut self, mut conn: Connection) {
+        let mut waiting = None;
+        loop {
+            if self.serve(&conn, waiting.take()).is_ok() {
+                break;
+            }
+            conn = loop {
+                let Some(job) = self.queue.blocking_recv() else { return };
+                match open::writer(&self.path) {
+                    Ok(conn) => {
+                        waiting = Some(job);
+                        break conn;
+                    }
+                    Err(error) => self.fail(vec![job], &error.into()),
+                }
+            };
+        }
+        for reader in self.readers {
+            drop(reader.join());
+        }
+    }
+
+    /// `Ok` once there are no more jobs, `Err` if the connection should be replaced.
+    fn serve(&mut self, conn: &Connection, mut first: Option<Job>) -> Result<(), ()> {
+        let mut session = match Session::new(conn) {
+            Ok(session) => session,
+            Err(error) => {
+                self.fail(first.into_iter().collect(), &Fault::sqlite(&self.path, error));
+                return Err(());
+            }
+        };
+        while let Some(job) = first.take().or_else(|| self.queue.blocking_recv()) {
+            self.transact(&mut session, job)?;
+        }
+        Ok(())
+    }
+
+    fn transact(&mut self, session: &mut Session<'_>, first: Job) -> Result<(), ()> {
+        if let Err(error) = session.begin.execute([]) {
+            return self.give_up(session, vec![first], error);
+        }
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(mut job) = next.take() {
+            if !job.is_abandoned() {
+                let run = session.run(&mut job);
+                batch.push(job);
+                if run.is_err() {
+                    return self.one_by_one(session, batch);
+                }
+            }
+            if batch.len() < LARGEST_BATCH {
+                next = self.queue.try_recv().ok();
+            }
+        }
+        match session.commit.execute([]) {
+            Ok(_) => self.succeed(batch),
+            Err(error) => return self.give_up(session, batch, error),
+        }
+        Ok(())
+    }
+
+    /// One of these jobs failed. What the transaction did is undone, and each gets one of its own, so that the others succeed.
+    fn one_by_one(&mut self, session: &mut Session<'_>, batch: Vec<Job>) -> Result<(), ()> {
+        let mut jobs = batch.into_iter();
+        let mut broken = session.undo().is_err();
+        while let Some(mut job) = jobs.next() {
+            if let Err(error) = session.begin.execute([]) {
+                return self.give_up(session, [job].into_iter().chain(jobs).collect(), error);
+            }
+            match session.run(&mut job).and_then(|()| session.commit.execute([])) {
+                Ok(_) => self.succeed(vec![job]),
+                Err(error) => broken |= self.give_up(session, vec![job], error).is_err(),
+            }
+        }
+        if broken { Err(()) } else { Ok(()) }
+    }
+
+    fn succeed(&self, batch: Vec<Job>) {
+        let count = |wanted| {
+            let is = |job: &&Job| matches!(job, Job::Commit { done, .. } if *done == wanted);
+            u64::try_from(batch.iter().filter(is).count()).unwrap_or(u64::MAX)
+        };
+        let (applied, conflicts) = (count(Committed::Applied), count(Committed::Conflict));
+        self.counts.transactions.fetch_add(u64::from(applied > 0), Ordering::Relaxed);
+        self.counts.changes.fetch_add(applied, Ordering::Relaxed);
+        self.counts.conflicts.fetch_add(conflicts, Ordering::Relaxed);
+        for job in batch {
+            job.answer(Ok(()));
+        }
+    }
+
+    /// Undoes what was begun and tells everyone. A lock is not the connection's fault; after all else a new one is tried.
+    fn give_up(&mut self, session: &mut Session<'_>, batch: Vec<Job>, error: rusqlite::Error) -> Result<(), ()> {
+        let locked = matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
+        let undone = session.undo();
+        self.fail(batch, &Fault::sqlite(&self.path, error));
+        if locked && undone.is_ok() { Ok(()) } else { Err(()) }
+    }
+
+    /// Tells the same to these and to all that wait: they would fare no better.
+    fn fail(&mut self, batch: Vec<Job>, fault: &Fault) {
+        batch.into_iter().for_each(|job| job.answer(Err(fault)));
+        while let Ok(job) = self.queue.try_recv() {
+            job.answer(Err(fault));
+        }
+    }
+}
+
+/// A connection with its statements.
+struct Session<'c> {
+    conn: &'c Connection,
+    begin: Statement<'c>,
+    commit: Statement<'c>,
+    rollback: Statement<'c>,
+    version: Statement<'c>,
+    insert: Statement<'c>,
+    update: Statement<'c>,
+    event: Statement<'c>,
+    forget_records: Statement<'c>,
+    forget_events: Statement<'c>,
+}
+
+impl<'c> Session<'c> {
+    fn new(conn: &'c Connection) -> rusqlite::Result<Self> {
+        Ok(Self {
+            conn,
+            begin: conn.prepare("BEGIN IMMEDIATE")?,
+            commit: conn.prepare("COMMIT")?,
+            rollback: conn.prepare("ROLLBACK")?,
+            version: conn.prepare("SELECT v FROM records WHERE k = ?1")?,
+            insert: conn
+                .prepare("INSERT INTO records (k, v, keep, owner, client, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
+            update: conn
+                .prepare("UPDATE records SET v = ?2, keep = ?3, owner = ?4, client = ?5, body = ?6 WHERE k = ?1")?,
+            event: conn.prepare(events::INSERT)?,
+            forget_records: conn.prepare(
+                "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE keep < ?1 ORDER BY keep LIMIT ?2)",
+            )?,
+            forget_events: conn
+                .prepare("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 ORDER BY at LIMIT ?2)")?,
+        })
+    }
+
+    /// Ends a transaction that failed, if SQLite did not do so itself.
+    fn undo(&mut self) -> rusqlite::Result<()> {
+        if self.conn.is_autocommit() { Ok(()) } else { self.rollback.execute([]).map(drop) }
+    }
+
+    fn run(&mut self, job: &mut Job) -> rusqlite::Result<()> {
+        match job {
+            Job::Commit { change, done, .. } => *done = self.judge_and_apply(change)?,
+            Job::Forget { from, before, limit, done, .. } => {
+                let forget = match from {
+                    From::Records => &mut self.forget_records,
+                    From::Events => &mut self.forget_events,
+                };
+                *done = forget.execute([*before, *limit])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees what the jobs before it in the same transaction wrote.
+    fn judge_and_apply(&mut self, change: &ChangeRow) -> rusqlite::Result<Committed> {
+        for (place, put) in change.puts.iter().enumerate() {
+            let found = self.version_of(&put.key)?;
+            if place == 0 && found == Some(change.id) {
+                return Ok(Committed::Applied);
+            }
+            if found != put.expect {
+                return Ok(Committed::Conflict);
+            }
+        }
+        for (key, version) in &change.holds {
+            if self.version_of(key)? != Some(*version) {
+                return Ok(Committed::Conflict);
+            }
+        }
+        for PutRow { key, expect, keep, owner, client, body } in &change.puts {
+            let put = if expect.is_some() { &mut self.update } else { &mut self.insert };
+            put.execute(params![key, change.id, keep, owner, client, body])?;
+        }
+        if let Some(event) = &change.event {
+            events::insert(&mut self.event, event)?;
+        }
+        Ok(Committed::Applied)
+    }
+
+    fn version_of(&mut self, key: &[u8]) -> rusqlite::Result<Option<i64>> {
+        self.version.query_row([key], |row| row.get(0)).optional()
+    }
+}
