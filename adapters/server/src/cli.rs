@@ -22,6 +22,19 @@ pub enum Command {
     Serve,
     /// Show a whole worked session, step by step, in the terminal, then end.
     Tour,
+    /// Draw and replace the server keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+}
+
+/// What can be done with the server keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum KeysCommand {
+    /// Draw a new server key, which makes all tokens and cookies from then on.
+    ///
+    /// The old ones stay for as long as something that they made may be in use. A running server takes the new one at
+    /// SIGHUP.
+    RotateServer,
 }
 
 /// The options. A flag wins over the environment, which wins over the file.

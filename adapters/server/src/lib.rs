@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod chart;
 pub mod cli;
 pub mod config;
+pub mod database;
 pub mod demo;
 pub mod guesses;
 pub mod headers;

@@ -4,17 +4,24 @@ use clap::Parser;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use valetkey_memory::MemoryStore;
-use valetkey_server::cli::{Cli, Command, Options};
-use valetkey_server::config::Config;
+use valetkey::server::change::Kind;
+use valetkey_server::cli::{Cli, Command, KeysCommand, Options};
+use valetkey_server::config::{Config, Db};
+use valetkey_server::database::{self, Database};
 use valetkey_server::demo::Guide;
 use valetkey_server::keys::Keys;
+use valetkey_server::program::{Program, unix_time};
+use valetkey_server::sessions::LOGIN_SECONDS;
 use valetkey_server::{chart, program, serve, tour};
+use valetkey_tokio::store::{By, Store};
+
+const CLOCK: &str = "the system's clock stands before 1970; set it";
 
 /// Wrong settings, as for a wrong flag.
 const USAGE: u8 = 2;
@@ -31,6 +38,31 @@ async fn main() -> ExitCode {
     match command {
         Command::Serve => serve(&cli.options).await,
         Command::Tour => tour().await,
+        Command::Keys(KeysCommand::RotateServer) => rotate(&cli.options),
+    }
+}
+
+fn rotate(options: &Options) -> ExitCode {
+    let config = match Config::load(options) {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error),
+    };
+    let Some(path) = key_file(&config) else {
+        return fail(USAGE, &"what is kept in memory has no key file: name the database with --db");
+    };
+    let keep = u64::from(config.lifetimes.grant_seconds.get()).max(LOGIN_SECONDS);
+    let Some(now) = unix_time() else { return fail(1, &CLOCK) };
+    match Keys::rotate(&path, now, keep) {
+        Ok((id, old)) => {
+            say(&format_args!(
+                "{}: key {id} is current now, beside {old} older. Send SIGHUP to a server that runs, so that it takes \
+                 it; older keys stay for {} days after they were replaced.",
+                path.display(),
+                keep.div_ceil(86_400)
+            ));
+            ExitCode::SUCCESS
+        }
+        Err(error) => fail(1, &error),
     }
 }
 
@@ -59,7 +91,9 @@ async fn serve(options: &Options) -> ExitCode {
 
 async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let cannot_listen = |error| format!("cannot listen on {}: {error}", config.listen);
-    let stop = serve::asked_to_stop().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let no_signals = |error| format!("cannot listen for signals: {error}");
+    let stop = serve::asked_to_stop().map_err(no_signals)?;
+    let reload = serve::asked_to_reload().map_err(no_signals)?;
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let issuer = config.issuer(address);
@@ -69,18 +103,63 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
              --trusted-proxies, or give --tls-cert and --tls-key"
         );
     }
-    let store = MemoryStore::new();
-    let keys = Keys::draw(0)?;
+    let store = Database::open(&config.db)?;
+    let keys = keys(config, &store).await?;
     let program = program::assemble(config, &issuer, store.clone(), &keys).await?;
     say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
-    say(&"Everything is kept in memory and is gone when it stops.\n");
+    say(&match &config.db {
+        Db::Memory => "Everything is kept in memory and is gone when it stops.\n".to_owned(),
+        Db::File(path) => format!("Everything is kept in {}, the server keys beside it.\n", path.display()),
+    });
     if program.demo {
         say(&Guide { issuer: &issuer, code_seconds: config.lifetimes.code_seconds.get() });
     }
+    let app = program.app.clone();
     let sweeping = tokio::spawn(program::sweep(store));
-    let served = serve::run(listener, program.app, stop, serve::GRACE).await;
+    let reloading = tokio::spawn(reload_keys(reload, key_file(config), program));
+    let served = serve::run(listener, app, stop, serve::GRACE).await;
     sweeping.abort();
+    reloading.abort();
     Ok(served?)
+}
+
+/// Where the server keys are; nowhere for what is kept in memory, unless the settings name a file.
+fn key_file(config: &Config) -> Option<PathBuf> {
+    let beside = || match &config.db {
+        Db::Memory => None,
+        Db::File(db) => Some(database::key_file(db)),
+    };
+    config.server_key_file.clone().or_else(beside)
+}
+
+/// A key is drawn for what has none yet. A file that was named must be there, and so must that of a database with grants:
+/// a new key would end them without a word.
+async fn keys(config: &Config, store: &Database) -> Result<Keys, Box<dyn Error>> {
+    let now = unix_time().ok_or(CLOCK)?;
+    Ok(match key_file(config) {
+        None => Keys::draw(now)?,
+        Some(path) => {
+            let in_use = !store.scan(By::Kind(Kind::Grant), None, 1).await?.is_empty();
+            if config.server_key_file.is_some() || in_use {
+                Keys::read(&path)?
+            } else {
+                Keys::read_or_draw(&path, now)?
+            }
+        }
+    })
+}
+
+/// On each SIGHUP the server keys are read again. What cannot be read changes nothing.
+async fn reload_keys(mut asked: serve::Reloads, path: Option<PathBuf>, program: Program<Database>) {
+    loop {
+        asked.recv().await;
+        let Some(path) = &path else { continue };
+        let replaced = Keys::read(path).map_err(|error| error.to_string());
+        match replaced.and_then(|keys| program.replace_keys(&keys).map_err(|error| error.to_string())) {
+            Ok(()) => tracing::info!("the server keys were read again"),
+            Err(error) => tracing::error!(error, "the server goes on with the keys that it has"),
+        }
+    }
 }
 
 /// Logs to standard error, from `level` up. `VALETKEY_LOG` says otherwise, such as `debug` or `info,hyper=debug`.

@@ -136,9 +136,9 @@ pub async fn sweep<S: Store>(store: S) {
     let (pause, limit) = SWEEP;
     loop {
         tokio::time::sleep(pause).await;
-        let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else { continue };
+        let Some(now) = unix_time() else { continue };
         loop {
-            match store.sweep(UnixTime(now.as_secs()), limit).await {
+            match store.sweep(UnixTime(now), limit).await {
                 Ok(forgotten) if forgotten >= limit => tokio::task::yield_now().await,
                 Ok(_) => break,
                 Err(error) => {
@@ -148,4 +148,9 @@ pub async fn sweep<S: Store>(store: S) {
             }
         }
     }
+}
+
+/// Seconds since 1970; `None` if the clock stands before that.
+pub fn unix_time() -> Option<u64> {
+    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }

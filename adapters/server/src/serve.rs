@@ -123,3 +123,37 @@ pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> 
         tracing::info!("asked to stop; letting running requests finish");
     })
 }
+
+/// Requests to read anew what may have changed: SIGHUP, as service managers send it.
+#[derive(Debug)]
+pub struct Reloads {
+    #[cfg(unix)]
+    hangup: tokio::signal::unix::Signal,
+}
+
+/// Listens from now on for being asked to reload.
+///
+/// # Errors
+/// When the signal cannot be had.
+pub fn asked_to_reload() -> io::Result<Reloads> {
+    Ok(Reloads {
+        #[cfg(unix)]
+        hangup: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup())?,
+    })
+}
+
+impl Reloads {
+    /// Done at the next request to reload; never where there is no such signal.
+    #[cfg(unix)]
+    pub async fn recv(&mut self) {
+        if self.hangup.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    /// Done at the next request to reload; never where there is no such signal.
+    #[cfg(windows)]
+    pub async fn recv(&mut self) {
+        std::future::pending().await
+    }
+}

@@ -6,7 +6,12 @@ use std::process::{Child, Command, Output, Stdio};
 
 fn valetkey() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .env_clear()
+        .env("VALETKEY_DB", ":memory:")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 

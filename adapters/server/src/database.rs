@@ -1,0 +1,72 @@
+//! The store that the settings ask for: a database file, or memory.
+
+use crate::config::Db;
+use std::path::{Path, PathBuf};
+use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
+use valetkey::server::record::OwnedRecord;
+use valetkey::time::UnixTime;
+use valetkey_memory::MemoryStore;
+use valetkey_sqlite::{OpenError, SqliteStore};
+use valetkey_tokio::store::{By, Store, StoreError};
+
+/// Where the program keeps its records; a clone is a handle to the same ones.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// Gone when the program ends.
+    Memory(MemoryStore),
+    /// Durable.
+    File(SqliteStore),
+}
+
+impl Database {
+    /// Opens it; a file that is not there is made.
+    ///
+    /// # Errors
+    /// The file cannot be read and written, or is no database of this program's.
+    pub fn open(db: &Db) -> Result<Self, OpenError> {
+        Ok(match db {
+            Db::Memory => Self::Memory(MemoryStore::new()),
+            Db::File(path) => Self::File(SqliteStore::open(path)?),
+        })
+    }
+}
+
+impl Store for Database {
+    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        match self {
+            Self::Memory(store) => store.load(keys).await,
+            Self::File(store) => store.load(keys).await,
+        }
+    }
+
+    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        match self {
+            Self::Memory(store) => store.commit(change).await,
+            Self::File(store) => store.commit(change).await,
+        }
+    }
+
+    async fn scan(
+        &self,
+        by: By,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        match self {
+            Self::Memory(store) => store.scan(by, after, limit).await,
+            Self::File(store) => store.scan(by, after, limit).await,
+        }
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        match self {
+            Self::Memory(store) => store.sweep(now, limit).await,
+            Self::File(store) => store.sweep(now, limit).await,
+        }
+    }
+}
+
+/// Where the server keys of a database are, unless the settings say otherwise.
+pub fn key_file(db: &Path) -> PathBuf {
+    db.with_extension("key")
+}
