@@ -167,6 +167,39 @@ pub struct OwnedEvent {
     pub grant: Option<Digest>,
 }
 
+impl OwnedChange {
+    /// The borrowed view, which [`Store::commit`] takes. `None` if there is no put, more than six puts or more than two holds:
+    /// such a change cannot be.
+    pub fn view(&self) -> Option<Change<'_>> {
+        let Self { id, puts, holds, event } = self;
+        if !(1..=6).contains(&puts.len()) || holds.len() > 2 {
+            return None;
+        }
+        Some(Change {
+            id: *id,
+            puts: std::array::from_fn(|i| puts.get(i).map(OwnedPut::view)),
+            holds: std::array::from_fn(|i| holds.get(i).copied()),
+            event: event.as_ref().map(OwnedEvent::view),
+        })
+    }
+}
+
+impl OwnedPut {
+    /// The borrowed view.
+    pub fn view(&self) -> Put<'_> {
+        let Self { key, expect, keep_until, index, record } = self;
+        Put { key: *key, expect: *expect, keep_until: *keep_until, index: *index, record: record.as_view() }
+    }
+}
+
+impl OwnedEvent {
+    /// The borrowed view.
+    pub fn view(&self) -> Event<'_> {
+        let Self { at, what, client_id, subject, grant } = self;
+        Event { at: *at, what: *what, client_id, subject, grant: *grant }
+    }
+}
+
 impl From<&Change<'_>> for OwnedChange {
     fn from(change: &Change<'_>) -> Self {
         Self {
@@ -222,14 +255,20 @@ mod tests {
             event: Some(event),
         };
         let owned = OwnedChange::from(&change);
-        assert_eq!((owned.id, owned.holds), (version(5), vec![(client, version(2))]));
-        assert_eq!(owned.puts.iter().map(|put| put.key).collect::<Vec<_>>(), [used, client]);
-        let first = &owned.puts[0];
-        assert_eq!((first.expect, first.keep_until, first.index), (put.expect, put.keep_until, put.index));
-        assert_eq!(first.record, OwnedRecord::Used);
-        let kept = owned.event.unwrap();
-        assert_eq!((kept.at, kept.what, kept.grant), (event.at, event.what, event.grant));
-        assert_eq!((kept.client_id.as_str(), kept.subject.as_str()), ("c", "s"));
+        let holds = [Some((client, version(2))), None];
+        assert_eq!(owned.view(), Some(Change { holds, ..change }), "the second hold moves up");
+        assert_eq!(OwnedChange { event: None, ..owned }.view(), Some(Change { holds, event: None, ..change }));
+    }
+
+    #[test]
+    fn a_change_out_of_bounds_has_no_view() {
+        let key = Key { kind: Kind::Used, id: Digest([7; 32]) };
+        let (id, keep_until) = (Version::new(1).unwrap(), UnixTime(9));
+        let put = OwnedPut { key, expect: Expect::Absent, keep_until, index: [None; 2], record: OwnedRecord::Used };
+        for (puts, holds, good) in [(0, 0, false), (1, 0, true), (6, 2, true), (7, 2, false), (6, 3, false)] {
+            let change = OwnedChange { id, puts: vec![put.clone(); puts], holds: vec![(key, id); holds], event: None };
+            assert_eq!(change.view().is_some(), good, "{puts} puts, {holds} holds");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::Barrier;
 use tokio::task::{JoinSet, yield_now};
-use valetkey::server::change::{Change, Committed, Expect, Key, Keys, Kind, OwnedFound, Put, Version};
+use valetkey::server::change::{Committed, Expect, Key, Keys, Kind, OwnedFound, Version};
 use valetkey::server::record::{Digest, OwnedRecord};
 use valetkey::time::UnixTime;
 use valetkey_tokio::store::{By, OwnedChange, OwnedPut, Store, StoreError};
@@ -76,7 +76,7 @@ impl<S: Store> Trial<S> {
 
     /// Commits as the driver does: an error means that the outcome is unknown, and the same change is sent again.
     pub(super) async fn commit(&self, change: &OwnedChange) -> Committed {
-        let view = view(change);
+        let view = change.view().expect("the laws build changes within bounds");
         for _ in 1..ATTEMPTS {
             if let Ok(committed) = self.store.commit(&view).await {
                 return committed;
@@ -203,20 +203,4 @@ pub(super) fn put(key: Key, expect: Expect, text: &str) -> OwnedPut {
 /// A change of puts alone.
 pub(super) fn change(id: Version, puts: impl IntoIterator<Item = OwnedPut>) -> OwnedChange {
     OwnedChange { id, puts: puts.into_iter().collect(), holds: Vec::new(), event: None }
-}
-
-/// The change as a store is given it.
-fn view(change: &OwnedChange) -> Change<'_> {
-    assert!((1..=6).contains(&change.puts.len()) && change.holds.len() <= 2, "the laws build changes within bounds");
-    Change {
-        id: change.id,
-        puts: std::array::from_fn(|i| change.puts.get(i).map(put_view)),
-        holds: std::array::from_fn(|i| change.holds.get(i).copied()),
-        event: None,
-    }
-}
-
-fn put_view(put: &OwnedPut) -> Put<'_> {
-    let OwnedPut { key, expect, keep_until, index, record } = put;
-    Put { key: *key, expect: *expect, keep_until: *keep_until, index: *index, record: record.as_view() }
 }
