@@ -61,6 +61,7 @@ const TYPES: &[Row] = &[
     ("server::NeedLoad", flows::code),
     ("server::NeedOwner", flows::code),
     ("server::NeedVerify", flows::client_credentials),
+    ("server::OperateError", values::servers),
     ("server::Owner", flows::code),
     ("server::Policy", values::servers),
     ("server::RegisterError", values::servers),

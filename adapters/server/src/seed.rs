@@ -2,9 +2,11 @@
 
 use crate::demo::{CLIENTS, DemoClient, PASSWORD, USERNAME};
 use crate::passwords::{Password, Passwords};
+use crate::program::unix_time;
 use valetkey::server::change::{Change, Committed, Key, Kind};
 use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, OwnedRecord};
 use valetkey::server::{RegisterError, register_account, register_client, secret_digest};
+use valetkey::time::UnixTime;
 use valetkey_tokio::store::{By, Store, StoreError};
 
 /// Puts the demo in. What is there already stays as it is.
@@ -12,14 +14,16 @@ use valetkey_tokio::store::{By, Store, StoreError};
 /// # Errors
 /// Those of the store, and when the operating system gives no random bytes.
 pub async fn demo<S: Store>(store: &S, passwords: &Passwords) -> Result<(), StoreError> {
+    let now = unix_time().ok_or_else(|| StoreError::new("this machine's clock stands before 1970; set it"))?;
+    let now = UnixTime(now);
     for client in &CLIENTS {
         let digest = client.secret.map(|secret| secret_digest(secret).to_string());
-        put(store, register_client(drawn()?, record(client, digest.as_deref()))).await?;
+        put(store, register_client(drawn()?, now, record(client, digest.as_deref()))).await?;
     }
     let hash = passwords.hash(Password::new(PASSWORD.to_owned())).await.ok().flatten();
     let hash = hash.ok_or_else(|| StoreError::new("the demo's password could not be hashed"))?;
     let account = Account { subject: USERNAME, name: USERNAME, password: &hash, live: true, logins: 0 };
-    put(store, register_account(drawn()?, account)).await
+    put(store, register_account(drawn()?, now, account)).await
 }
 
 /// Whether no client and no account was ever put in.

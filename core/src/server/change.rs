@@ -4,6 +4,10 @@
 //! of one [`Change`], all or nothing. Reads are hints; only the commit decides. `valetkey-conformance` has the laws that
 //! any store must pass.
 
+mod event;
+
+pub use event::{Event, EventKind};
+
 use super::record::{Digest, Record};
 use crate::time::UnixTime;
 use core::num::NonZeroU64;
@@ -143,43 +147,6 @@ pub enum Committed {
     Applied,
     /// Nothing was written: look again, decide again.
     Conflict,
-}
-
-/// What happened, for the audit trail. Ids and reasons, never a secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Event<'a> {
-    /// When.
-    pub at: UnixTime,
-    /// What.
-    pub what: EventKind,
-    /// Which client; empty if none was recognised.
-    pub client_id: &'a str,
-    /// Whose grant; empty if nobody's.
-    pub subject: &'a str,
-    /// Which grant, if one is concerned.
-    pub grant: Option<Digest>,
-}
-
-/// The kinds of [`Event`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EventKind {
-    /// A person consented, and a code was issued.
-    CodeIssued,
-    /// A code was redeemed for tokens.
-    CodeRedeemed,
-    /// A code came a second time, with all that makes it valid: its grant was ended.
-    CodeReplayed,
-    /// A client got a token for itself.
-    ClientCredentialsIssued,
-    /// A refresh token was rotated.
-    Refreshed,
-    /// An old refresh token came outside the grace window: its grant was ended.
-    RefreshReplayed,
-    /// A client revoked its grant.
-    Revoked,
-    /// A request was refused; nothing was changed.
-    Refused(super::fault::Fault),
 }
 
 /// SHA-256 over the parts one after the other.

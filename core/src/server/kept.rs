@@ -99,7 +99,11 @@ impl Kept {
 
     /// The keys that `scan` finds it by.
     pub(super) fn index(&self, scratch: &Scratch<'_>) -> [Option<Key>; 2] {
-        let subject = scratch.text(self.subject);
-        [(!subject.is_empty()).then(|| Key::account(subject)), Some(Key::client(scratch.text(self.client_id)))]
+        index(scratch.text(self.subject), scratch.text(self.client_id))
     }
+}
+
+/// The keys that `scan` finds a grant by, and all that belongs to it.
+pub(super) fn index(subject: &str, client_id: &str) -> [Option<Key>; 2] {
+    [(!subject.is_empty()).then(|| Key::account(subject)), Some(Key::client(client_id))]
 }

@@ -82,6 +82,7 @@ pub mod fault;
 mod introspect;
 mod kept;
 mod metadata;
+mod operate;
 mod params;
 mod pending;
 mod policy;
@@ -96,6 +97,10 @@ pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
 pub use introspect::{introspect, introspect_local};
 pub use metadata::{Endpoint, write_metadata};
+pub use operate::{
+    OperateError, change_client, change_password, end_grant, end_logins, end_own_grant, lock_account, remove_client,
+    unlock_account,
+};
 pub use params::{FormRequest, MAX_PARAMETER, MAX_REQUEST};
 pub use pending::reopen;
 pub use policy::Policy;

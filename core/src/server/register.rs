@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-2>
 
-use super::change::{Change, Expect, Key, Put, Version};
+use super::change::{Change, Event, EventKind, Expect, Key, Put, Version};
 use super::record::{Account, Client, ClientAuth, Digest, Record};
 use crate::text::{grammar, scope, uri};
 use crate::time::UnixTime;
@@ -26,6 +26,8 @@ pub enum RegisterError {
     Resource,
     /// The account has no subject.
     Subject,
+    /// The account's password is no hash.
+    Password,
 }
 
 impl fmt::Display for RegisterError {
@@ -40,6 +42,7 @@ impl fmt::Display for RegisterError {
             Self::Scope => "the scope must be words separated by single spaces",
             Self::Resource => "each resource must be an absolute URI without fragment",
             Self::Subject => "the subject must not be empty",
+            Self::Password => "the password must be kept as its Argon2id hash in PHC form",
         })
     }
 }
@@ -48,7 +51,7 @@ impl core::error::Error for RegisterError {}
 
 /// The change that registers a client where none of its `client_id` was: `Conflict` means that there was one.
 ///
-/// `drawn` are eight bytes from the operating system, for this change alone.
+/// `drawn` are eight bytes from the operating system, for this change alone. Its event says `now`.
 ///
 /// # Errors
 /// [`RegisterError`].
@@ -56,6 +59,7 @@ impl core::error::Error for RegisterError {}
 /// ```
 /// use valetkey::server::record::{Client, ClientAuth, GrantTypes};
 /// use valetkey::server::{RegisterError, register_client};
+/// use valetkey::time::UnixTime;
 /// let spa = Client {
 ///     client_id: "spa",
 ///     name: "A page",
@@ -68,16 +72,23 @@ impl core::error::Error for RegisterError {}
 ///     may_introspect: false,
 ///     live: true,
 /// };
-/// assert!(register_client([7; 8], spa).is_ok());
+/// let now = UnixTime(1_700_000_000); // in earnest: the clock's
+/// assert!(register_client([7; 8], now, spa).is_ok());
 /// let bad = Client { redirect_uris: "http://spa.example/cb", ..spa };
-/// assert_eq!(register_client([7; 8], bad).unwrap_err(), RegisterError::RedirectUri);
+/// assert_eq!(register_client([7; 8], now, bad).unwrap_err(), RegisterError::RedirectUri);
 /// ```
-pub fn register_client(drawn: [u8; 8], client: Client<'_>) -> Result<Change<'_>, RegisterError> {
+pub fn register_client(drawn: [u8; 8], now: UnixTime, client: Client<'_>) -> Result<Change<'_>, RegisterError> {
+    check_client(&client)?;
+    Ok(client_change(drawn, now, EventKind::ClientAdded, Expect::Absent, client))
+}
+
+/// Whether a client's record is one that may be kept.
+pub(super) fn check_client(client: &Client<'_>) -> Result<(), RegisterError> {
     let secret = client.secret;
     let secret_fits = match client.auth {
         ClientAuth::Public => secret.is_empty(),
         ClientAuth::Drawn => Digest::from_hex(secret).is_some(),
-        ClientAuth::Chosen => secret.starts_with("$argon2id$"),
+        ClientAuth::Chosen => is_hash(secret),
     };
     let grants = client.grant_types;
     let answers_go_somewhere = !grants.authorization_code || !client.redirect_uris.is_empty();
@@ -92,32 +103,66 @@ pub fn register_client(drawn: [u8; 8], client: Client<'_>) -> Result<Change<'_>,
         (client.scope.is_empty() || scope::is_scope(client.scope), RegisterError::Scope),
         (scope::words(client.resource).all(uri::is_resource), RegisterError::Resource),
     ];
-    match checks.into_iter().find(|(good, _)| !good) {
-        Some((_, error)) => Err(error),
-        None => Ok(change(drawn, Key::client(client.client_id), Record::Client(client))),
-    }
+    checks.into_iter().find(|(good, _)| !good).map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Whether what is kept of a secret that a person chose is its hash.
+pub(super) fn is_hash(secret: &str) -> bool {
+    secret.starts_with("$argon2id$")
 }
 
 /// The change that adds an account where none of its `subject` was: `Conflict` means that there was one.
 ///
-/// `drawn` are eight bytes from the operating system, for this change alone.
+/// `drawn` are eight bytes from the operating system, for this change alone. Its event says `now`. The password may be
+/// empty, for a person who logs in by other means.
 ///
 /// # Errors
-/// [`RegisterError::Subject`].
-pub fn register_account(drawn: [u8; 8], account: Account<'_>) -> Result<Change<'_>, RegisterError> {
+/// [`RegisterError::Subject`] and [`RegisterError::Password`].
+pub fn register_account(drawn: [u8; 8], now: UnixTime, account: Account<'_>) -> Result<Change<'_>, RegisterError> {
     if account.subject.is_empty() {
         return Err(RegisterError::Subject);
     }
-    Ok(change(drawn, Key::account(account.subject), Record::Account(account)))
+    if !account.password.is_empty() && !is_hash(account.password) {
+        return Err(RegisterError::Password);
+    }
+    Ok(account_change(drawn, now, EventKind::AccountAdded, Expect::Absent, account))
 }
 
-fn change(drawn: [u8; 8], key: Key, record: Record<'_>) -> Change<'_> {
-    let put = Put { key, expect: Expect::Absent, keep_until: UnixTime::FOR_EVER, index: [None, None], record };
+/// Clients and accounts are kept for ever: their ids are not used again.
+pub(super) fn client_change(
+    drawn: [u8; 8],
+    now: UnixTime,
+    what: EventKind,
+    expect: Expect,
+    client: Client<'_>,
+) -> Change<'_> {
+    let put = for_ever(Key::client(client.client_id), expect, Record::Client(client));
+    one(drawn, put, Event { at: now, what, client_id: client.client_id, subject: "", grant: None })
+}
+
+/// As [`client_change`].
+pub(super) fn account_change(
+    drawn: [u8; 8],
+    now: UnixTime,
+    what: EventKind,
+    expect: Expect,
+    account: Account<'_>,
+) -> Change<'_> {
+    let put = for_ever(Key::account(account.subject), expect, Record::Account(account));
+    one(drawn, put, Event { at: now, what, client_id: "", subject: account.subject, grant: None })
+}
+
+const fn for_ever(key: Key, expect: Expect, record: Record<'_>) -> Put<'_> {
+    Put { key, expect, keep_until: UnixTime::FOR_EVER, index: [None, None], record }
+}
+
+/// The change of one put.
+pub(super) fn one<'a>(drawn: [u8; 8], put: Put<'a>, event: Event<'a>) -> Change<'a> {
     Change {
         id: Version::drawn(drawn),
         puts: [Some(put), None, None, None, None, None],
         holds: [None, None],
-        event: None,
+        event: Some(event),
     }
 }
 
@@ -126,6 +171,7 @@ mod tests {
     use super::*;
     use crate::server::record::GrantTypes;
 
+    const NOW: UnixTime = UnixTime(1_700_000_000);
     const SPA: Client<'_> = Client {
         client_id: "spa",
         name: "A page",
@@ -156,10 +202,29 @@ mod tests {
             (Client { resource: "api", ..SPA }, RegisterError::Resource),
         ];
         for (client, error) in cases {
-            assert_eq!(register_client([1; 8], client).unwrap_err(), error, "{client:?}");
+            assert_eq!(register_client([1; 8], NOW, client).unwrap_err(), error, "{client:?}");
         }
-        let change = register_client([1; 8], SPA).unwrap();
+        let change = register_client([1; 8], NOW, SPA).unwrap();
         let put = change.puts[0].unwrap();
         assert_eq!((put.key, put.expect), (Key::client("spa"), Expect::Absent));
+        let event = Event { at: NOW, what: EventKind::ClientAdded, client_id: "spa", subject: "", grant: None };
+        assert_eq!(change.event, Some(event));
+    }
+
+    #[test]
+    fn an_account_is_kept_with_a_hash_or_without_a_password() {
+        let alice = Account { subject: "alice", name: "Alice", password: "$argon2id$..", live: true, logins: 0 };
+        for account in [alice, Account { password: "", ..alice }] {
+            let change = register_account([1; 8], NOW, account).unwrap();
+            assert_eq!(change.puts[0].unwrap().key, Key::account("alice"));
+            let event = Event { at: NOW, what: EventKind::AccountAdded, client_id: "", subject: "alice", grant: None };
+            assert_eq!(change.event, Some(event));
+        }
+        for (account, error) in [
+            (Account { subject: "", ..alice }, RegisterError::Subject),
+            (Account { password: "in the clear", ..alice }, RegisterError::Password),
+        ] {
+            assert_eq!(register_account([1; 8], NOW, account).unwrap_err(), error);
+        }
     }
 }

@@ -223,6 +223,8 @@ pub(crate) fn servers(w: &mut Hidden) {
     w.tell(&Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap_err());
     w.tell(&BadServer::Issuer);
     w.tell(&server::RegisterError::Secret);
+    w.tell(&server::OperateError::Client(server::RegisterError::Secret));
+    w.tell(&server::OperateError::Password);
     w.show(&Server::new(ISSUER, Policy::OAUTH21, &keys[..1]).unwrap());
     w.show(&Policy::OAUTH21);
     w.show(&Endpoint::Token);

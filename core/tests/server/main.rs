@@ -7,6 +7,7 @@ mod garbage;
 mod introspect;
 mod metadata;
 mod needs;
+mod operate;
 mod pending;
 mod races;
 mod refresh;

@@ -224,6 +224,12 @@ impl World {
         Entropy::new(bytes)
     }
 
+    /// Eight bytes for one change, never the same twice.
+    pub(crate) fn drawn(&mut self) -> [u8; 8] {
+        self.drawn += 1;
+        std::array::from_fn(|i| secret_digest(&format!("{} change", self.drawn)).0[i])
+    }
+
     /// Answers one need.
     pub(crate) fn advance<'r>(&mut self, step: Step<'r>) -> Step<'r> {
         match step {

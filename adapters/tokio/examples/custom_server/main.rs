@@ -88,7 +88,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Client { client_id: "demo-spa", name: "A page", auth: ClientAuth::Public, secret: "", scope: "read", ..device };
     let spa = Client { redirect_uris: "http://127.0.0.1:9099/cb", grant_types: code, ..spa };
     for client in [device, api, spa] {
-        let change = register_client(random().ok_or("no random bytes")?, client)?;
+        let change = register_client(random().ok_or("no random bytes")?, now(), client)?;
         assert_eq!(store.commit(&change).await?, Committed::Applied);
     }
     let key = ServerKey::new(1, Secret::new(random().ok_or("no random bytes")?)); // keep it, or every token dies with it
