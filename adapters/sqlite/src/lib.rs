@@ -1,5 +1,6 @@
 //! A durable store for Valetkey: one SQLite file, for a server on one machine.
 
+mod backup;
 mod events;
 mod fault;
 mod open;
@@ -8,6 +9,7 @@ mod row;
 mod schema;
 mod write;
 
+pub use backup::Report;
 pub use events::{EventFilter, EventId};
 pub use fault::OpenError;
 
@@ -130,6 +132,25 @@ impl SqliteStore {
         self.ask(&self.writes, |answer| Job::forget(From::Events, before, limit, answer)).await
     }
 
+    /// Copies the database into a new file, readable by its owner alone, while it is in use. The copy is one snapshot, which
+    /// has every change that was `Applied` before. It appears under its name once it is whole and durable, and can be opened
+    /// like any database.
+    ///
+    /// # Errors
+    /// The file exists already, or cannot be written. Nothing is left of it then.
+    pub async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let to = to.to_owned();
+        self.aside(move |path| backup::back_up(path, &to)).await
+    }
+
+    /// Looks whether the database is sound, and counts what it holds. Reads the whole file, beside everything else.
+    ///
+    /// # Errors
+    /// It is damaged, or cannot be read.
+    pub async fn check(&self) -> Result<Report, StoreError> {
+        self.aside(backup::check).await
+    }
+
     /// What was done since this database was opened here, and what waits.
     pub fn stats(&self) -> Stats {
         let count = |of: &AtomicU64| of.load(Ordering::Relaxed);
@@ -142,15 +163,28 @@ impl SqliteStore {
         }
     }
 
+    /// Does what takes long on a thread of its own.
+    async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Path) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let path = self.shared.path.clone();
+        let (answer, answered) = oneshot::channel();
+        spawn("valetkey-aside", &self.shared.path, move || drop(answer.send(work(&path))))
+            .map_err(|error| StoreError::because(error.to_string(), error))?;
+        answered.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
     /// Sends a job to a thread and waits for the answer.
     async fn ask<J, T>(&self, queue: &mpsc::Sender<J>, job: impl FnOnce(Answer<T>) -> J) -> Result<T, StoreError> {
         let (answer, answered) = oneshot::channel();
-        let stopped = || {
-            let path = self.shared.path.display();
-            StoreError::new(format!("a thread that works on {path} has stopped; start the program again"))
-        };
-        queue.send(job(answer)).await.map_err(|_| stopped())?;
-        answered.await.unwrap_or_else(|_| Err(stopped()))
+        queue.send(job(answer)).await.map_err(|_| self.stopped())?;
+        answered.await.unwrap_or_else(|_| Err(self.stopped()))
+    }
+
+    fn stopped(&self) -> StoreError {
+        let path = self.shared.path.display();
+        StoreError::new(format!("a thread that works on {path} has stopped; start the program again"))
     }
 }
 
