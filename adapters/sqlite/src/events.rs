@@ -38,7 +38,7 @@ pub(crate) const SELECT: &str = "SELECT id, at, what, client_id, subject, grant_
 pub(crate) fn insert(statement: &mut Statement<'_>, event: &OwnedEvent) -> rusqlite::Result<()> {
     let OwnedEvent { at, what, client_id, subject, grant } = event;
     let grant = grant.map(|grant| grant.to_string());
-    statement.execute(params![seconds(*at), name(*what), client_id, subject, grant]).map(drop)
+    statement.execute(params![seconds(*at), what.name(), client_id, subject, grant]).map(drop)
 }
 
 pub(crate) fn select(
@@ -89,25 +89,6 @@ impl EventRow {
         };
         let Self { id, what, client_id, subject, .. } = self;
         let at = UnixTime(u64::try_from(id.at).ok()?);
-        Some((id, OwnedEvent { at, what: kind(&what)?, client_id, subject, grant }))
+        Some((id, OwnedEvent { at, what: EventKind::from_name(&what)?, client_id, subject, grant }))
     }
-}
-
-/// The kinds by the names that they are kept under.
-const KINDS: [(EventKind, &str); 7] = [
-    (EventKind::CodeIssued, "code_issued"),
-    (EventKind::CodeRedeemed, "code_redeemed"),
-    (EventKind::CodeReplayed, "code_replayed"),
-    (EventKind::ClientCredentialsIssued, "client_credentials_issued"),
-    (EventKind::Refreshed, "refreshed"),
-    (EventKind::RefreshReplayed, "refresh_replayed"),
-    (EventKind::Revoked, "revoked"),
-];
-
-fn name(kind: EventKind) -> &'static str {
-    KINDS.iter().find(|(known, _)| *known == kind).map_or("refused", |(_, name)| name)
-}
-
-fn kind(name: &str) -> Option<EventKind> {
-    KINDS.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
 }
