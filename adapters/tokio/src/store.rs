@@ -110,6 +110,30 @@ impl StoreError {
     pub fn because(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { message: message.into(), source: Some(source.into()) }
     }
+
+    /// The message and each error beneath it, with colons between: for a log.
+    ///
+    /// ```
+    /// # use valetkey_tokio::store::StoreError;
+    /// assert_eq!(StoreError::because("cannot commit", "disk full").causes().to_string(), "cannot commit: disk full");
+    /// ```
+    pub fn causes(&self) -> impl fmt::Display + '_ {
+        Causes(self)
+    }
+}
+
+struct Causes<'e>(&'e StoreError);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for StoreError {

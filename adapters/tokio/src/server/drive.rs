@@ -3,7 +3,6 @@
 //! This is all that stands between the core and a store; another store, runtime or verifier takes a loop like it.
 
 use crate::store::{Store, StoreError};
-use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -79,7 +78,7 @@ pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option
             Step::Owner(need) => return End::Owner(need),
             Step::Reply(reply) => {
                 if let Some(event) = reply.event() {
-                    tracing::warn!(target: "valetkey::audit", client_id = ?event.client_id, what = ?event.what);
+                    tracing::warn!(target: "valetkey::audit", client_id = event.client_id, what = ?event.what);
                 }
                 return End::Reply(reply);
             }
@@ -133,9 +132,9 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Opti
 
 fn committed(event: &Event<'_>) {
     let grant = event.grant.map(tracing::field::display);
-    tracing::info!(target: "valetkey::audit", client_id = ?event.client_id, subject = ?event.subject, grant, what = ?event.what);
+    tracing::info!(target: "valetkey::audit", client_id = event.client_id, subject = event.subject, grant, what = ?event.what);
 }
 
 fn complain(error: &StoreError) {
-    tracing::error!(error = error as &(dyn Error + 'static), "the store cannot answer");
+    tracing::error!(error = %error.causes(), "the store cannot answer");
 }

@@ -166,13 +166,7 @@ impl<S: Store> AuthorizationServer<S> {
         let keys = self.keys();
         let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
         match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
-            End::Reply(reply) => {
-                let mut response = respond(&reply);
-                if let Some(fault) = reply.fault() {
-                    response.extensions_mut().insert(fault);
-                }
-                response
-            }
+            End::Reply(reply) => respond(&reply),
             End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
         }
     }
@@ -190,7 +184,16 @@ fn edge() -> Result<(UnixTime, Entropy<ENTROPY>), String> {
     Ok((now, Entropy::new(seed)))
 }
 
+/// The reply over HTTP; why it refuses, if it does, tells the [`Fault`] in its extensions.
 fn respond(reply: &Reply<'_>) -> Response {
+    let mut response = written(reply);
+    if let Some(fault) = reply.fault() {
+        response.extensions_mut().insert(fault);
+    }
+    response
+}
+
+fn written(reply: &Reply<'_>) -> Response {
     let mut buf = vec![0; 2048];
     match reply.write(&mut buf) {
         Ok(response) => return to_http(&response),
