@@ -9,6 +9,7 @@ pub mod authorize;
 pub mod chart;
 pub mod cli;
 pub mod config;
+pub mod cors;
 pub mod database;
 pub mod demo;
 pub mod guesses;

@@ -8,7 +8,7 @@ use crate::passwords::Passwords;
 use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::{api, demo, guesses, host, seed};
+use crate::{api, cors, demo, guesses, host, seed};
 use axum::Router;
 use axum::middleware::from_fn;
 use std::error::Error;
@@ -86,6 +86,7 @@ pub async fn assemble<S: Store>(
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
     let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
+    let clients = cors::shared(clients, Arc::clone(&server), clock);
     let mut app = serve::router(front).merge(authorize::router(people)).merge(clients);
     if demo {
         app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));

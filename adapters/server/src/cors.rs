@@ -1,0 +1,219 @@
+//! Cross-origin requests: a page of a browser-based client may call the endpoints that it needs, from the origins of the
+//! redirect URIs that live clients registered, and from nowhere else. <https://fetch.spec.whatwg.org/#http-cors-protocol>
+//!
+//! Shared are the token and revocation endpoints and the metadata. Introspection is not, as only APIs call it, whose
+//! secrets have no place in a browser; nor is what a browser is sent to, `/authorize` and the pages
+//! (<https://www.rfc-editor.org/rfc/rfc9700#section-2.6>). Cookies are never let through.
+//!
+//! It is no layer of tower-http: that one answers each OPTIONS itself and cannot tell one route from another.
+
+use crate::config::metadata_url;
+use crate::pages::Site;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use reqwest::Url;
+use std::collections::HashSet;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use valetkey::server::Endpoint;
+use valetkey::server::change::Kind;
+use valetkey::server::record::OwnedRecord;
+use valetkey::text::uri::is_loopback;
+use valetkey_tokio::server::{AuthorizationServer, DEADLINE};
+use valetkey_tokio::store::{By, Store, StoreError};
+
+/// For how many seconds the origins that were read hold: a new client is known, and a removed one forgotten, within this
+/// time. However many strangers ask, the clients are not read more often.
+pub const FRESH_SECONDS: u64 = 5;
+
+/// Records in one page of the walk over the clients.
+const PAGE: usize = 200;
+
+const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type, dpop");
+/// What a client must read besides the body: a challenge, the nonce for its next proof
+/// ([RFC 9449 section 8](https://www.rfc-editor.org/rfc/rfc9449#section-8)), and how long it is to wait.
+const EXPOSED: HeaderValue = HeaderValue::from_static("DPoP, DPoP-Nonce, Retry-After, WWW-Authenticate");
+/// In seconds. What a browser keeps is which methods and headers there are; each answer still names its own origin.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
+
+/// The endpoints for clients, shared with the origins of those that are registered. `clock` counts seconds and never goes
+/// back. Anything that may refuse a request belongs inside, as a client must be able to read what it is told.
+pub fn shared<S: Store>(
+    endpoints: Router,
+    server: Arc<AuthorizationServer<S>>,
+    clock: impl Fn() -> u64 + Clone + Send + Sync + 'static,
+) -> Router {
+    let (paths, origins) = (Arc::new(Paths::of(server.issuer())), Arc::new(Origins::default()));
+    endpoints.layer(from_fn(move |request: Request, next: Next| {
+        let (paths, origins) = (Arc::clone(&paths), Arc::clone(&origins));
+        let (server, now) = (Arc::clone(&server), clock());
+        async move {
+            let Some(method) = paths.method(request.uri().path()) else { return next.run(request).await };
+            let origin = match one_origin(request.headers()) {
+                Some(origin) if origins.has(&origin, server, now).await => Some(origin),
+                _ => None,
+            };
+            let preflight =
+                request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+            let mut response = match &origin {
+                Some(_) if preflight => allowed(method),
+                _ => next.run(request).await,
+            };
+            let headers = response.headers_mut();
+            headers.append(VARY, HeaderValue::from_name(ORIGIN));
+            if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            }
+            response
+        }
+    }))
+}
+
+/// The answer to a browser that asks whether it may send a request.
+fn allowed(method: &'static str) -> Response {
+    let headers = [
+        (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(method)),
+        (ACCESS_CONTROL_ALLOW_HEADERS, REQUEST_HEADERS),
+        (ACCESS_CONTROL_MAX_AGE, MAX_AGE),
+    ];
+    (StatusCode::NO_CONTENT, headers).into_response()
+}
+
+fn one_origin(headers: &HeaderMap) -> Option<String> {
+    let mut origins = headers.get_all(ORIGIN).into_iter();
+    let (Some(origin), None) = (origins.next(), origins.next()) else { return None };
+    Some(origin.to_str().ok()?.to_owned())
+}
+
+/// What is shared: paths, and the method of each.
+struct Paths([(String, &'static str); 3]);
+
+impl Paths {
+    fn of(issuer: &str) -> Self {
+        let base = Site::of(issuer).base().to_owned();
+        let metadata = Site::of(&metadata_url(issuer)).base().to_owned();
+        let at = |endpoint: Endpoint| format!("{base}{}", endpoint.path());
+        Self([(at(Endpoint::Token), "POST"), (at(Endpoint::Revoke), "POST"), (metadata, "GET")])
+    }
+
+    fn method(&self, path: &str) -> Option<&'static str> {
+        self.0.iter().find(|(shared, _)| shared == path).map(|(_, method)| *method)
+    }
+}
+
+/// The origins of the redirect URIs of live clients, as they were read last.
+#[derive(Default)]
+struct Origins {
+    known: RwLock<Known>,
+    /// Held by who reads them anew.
+    reading: Arc<Mutex<()>>,
+}
+
+#[derive(Default)]
+struct Known {
+    origins: HashSet<String>,
+    read_at: Option<u64>,
+}
+
+impl Origins {
+    async fn has<S: Store>(self: Arc<Self>, origin: &str, server: Arc<AuthorizationServer<S>>, now: u64) -> bool {
+        if let Some(answer) = self.fresh(origin, now) {
+            return answer;
+        }
+        let reading = Arc::clone(&self.reading).lock_owned().await;
+        if let Some(answer) = self.fresh(origin, now) {
+            return answer;
+        }
+        let this = Arc::clone(&self);
+        // A task of its own: one that hangs up must not make the next begin from the start.
+        let read = tokio::spawn(async move {
+            let found = registered(server.store()).await;
+            let mut known = this.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.read_at = Some(now);
+            match found {
+                Ok(origins) => known.origins = origins,
+                // What was known stays, as the store will hardly take a request of theirs either.
+                Err(error) => tracing::error!(error = %error.causes(), "the clients cannot be read"),
+            }
+            drop(reading);
+        });
+        read.await.is_ok() && self.fresh(origin, now).unwrap_or(false)
+    }
+
+    /// Whether it is one of them; `None` if they were read too long ago to say.
+    fn fresh(&self, origin: &str, now: u64) -> Option<bool> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let fresh = known.read_at.is_some_and(|read_at| now.saturating_sub(read_at) < FRESH_SECONDS);
+        fresh.then(|| known.origins.contains(origin))
+    }
+}
+
+async fn registered<S: Store>(store: &S) -> Result<HashSet<String>, StoreError> {
+    let (mut origins, mut after) = (HashSet::new(), None);
+    loop {
+        let late = |_| StoreError::new("the store did not answer in time");
+        let page = timeout(DEADLINE, store.scan(By::Kind(Kind::Client), after, PAGE)).await.map_err(late)??;
+        for (_, record, _) in &page {
+            if let OwnedRecord::Client(client) = record
+                && client.live
+            {
+                origins.extend(client.redirect_uris.split_ascii_whitespace().filter_map(origin_of));
+            }
+        }
+        match page.last() {
+            Some((key, ..)) if page.len() >= PAGE => after = Some(*key),
+            _ => return Ok(origins),
+        }
+    }
+}
+
+/// The origin that a browser names for a page at a redirect URI; `None` where no browser is meant: for a private-use scheme.
+fn origin_of(redirect_uri: &str) -> Option<String> {
+    let url = Url::parse(redirect_uri).ok()?;
+    let is_web = url.scheme() == "https" || url.scheme() == "http" && url.host_str().is_some_and(is_loopback);
+    is_web.then(|| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        let origin = |uri| origin_of(uri).unwrap_or_default();
+        assert_eq!(origin("https://App.Example/cb?x=https://other.example"), "https://app.example");
+        assert_eq!(origin("https://app.example:443/cb"), "https://app.example");
+        assert_eq!(origin("https://app.example:8443/cb"), "https://app.example:8443");
+        assert_eq!(origin("https://[2001:DB8::1]/cb"), "https://[2001:db8::1]");
+        assert_eq!(origin("http://127.0.0.1:9099/cb"), "http://127.0.0.1:9099");
+        assert_eq!(origin("http://[::1]/cb"), "http://[::1]");
+        assert_eq!(origin("http://localhost:80/cb"), "http://localhost");
+    }
+
+    #[test]
+    fn what_is_no_page_of_a_browser_has_no_origin() {
+        for uri in ["com.example.app:/cb", "http://app.example/cb", "file:///cb", "data:text/html,x", "/cb", ""] {
+            assert_eq!(origin_of(uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_shared_lies_under_the_issuer() {
+        let paths = Paths::of("https://as.example/one");
+        assert_eq!(paths.method("/one/token"), Some("POST"));
+        assert_eq!(paths.method("/one/revoke"), Some("POST"));
+        assert_eq!(paths.method("/.well-known/oauth-authorization-server/one"), Some("GET"));
+        for path in ["/token", "/one/introspect", "/one/authorize", "/one/token/", "/one"] {
+            assert_eq!(paths.method(path), None, "{path}");
+        }
+    }
+}
