@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and by which name each option is read from the environment.
 
+use crate::logs::LogFormat;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -70,6 +71,9 @@ pub struct Options {
     /// Serve metrics for Prometheus here, over plain HTTP, at /metrics [default: nowhere].
     #[arg(long, global = true, value_name = "ADDRESS:PORT", env = "VALETKEY_METRICS_LISTEN")]
     pub metrics_listen: Option<String>,
+    /// Log lines of text or of JSON [default: text].
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", env = "VALETKEY_LOG_FORMAT")]
+    pub log_format: Option<LogFormat>,
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The settings: read from flags, environment and file, checked once, and safe to serve with afterwards.
 
 use crate::cli::Options;
+use crate::logs::LogFormat;
 use crate::proxies::Proxies;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub struct Config {
     pub server_key_file: Option<PathBuf>,
     /// Where to listen for whoever collects metrics.
     pub metrics_listen: Option<SocketAddr>,
+    /// How the lines of the log look.
+    pub log_format: LogFormat,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// What each scope means to a person, by its name.
@@ -93,6 +96,7 @@ struct File {
     tls_key: Option<PathBuf>,
     trusted_proxies: Vec<String>,
     metrics_listen: Option<String>,
+    log_format: LogFormat,
     lifetimes: Lifetimes,
     scopes: BTreeMap<String, String>,
 }
@@ -216,10 +220,11 @@ impl Config {
         let db = options.db.clone().or(file.db).unwrap_or_else(|| DB.into());
         let db = if db == Path::new(":memory:") { Db::Memory } else { Db::File(db) };
         let server_key_file = options.server_key_file.clone().or(file.server_key_file);
+        let log_format = options.log_format.unwrap_or(file.log_format);
         check_lifetimes(&file.lifetimes)?;
         check_scopes(&file.scopes)?;
         let (lifetimes, scopes) = (file.lifetimes, file.scopes);
-        Ok(Self { listen, tls, proxies, db, server_key_file, metrics_listen, lifetimes, scopes, issuer })
+        Ok(Self { listen, tls, proxies, db, server_key_file, metrics_listen, log_format, lifetimes, scopes, issuer })
     }
 
     /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).

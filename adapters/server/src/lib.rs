@@ -16,6 +16,7 @@ pub mod guesses;
 pub mod headers;
 pub mod host;
 pub mod keys;
+pub mod logs;
 pub mod pages;
 pub mod passwords;
 pub mod program;

@@ -3,13 +3,10 @@
 use clap::Parser;
 use std::error::Error;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tokio::net::TcpListener;
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 use valetkey::server::change::Kind;
 use valetkey_server::cli::{Cli, Command, KeysCommand, Options};
 use valetkey_server::config::{Config, Db};
@@ -18,7 +15,7 @@ use valetkey_server::demo::Guide;
 use valetkey_server::keys::Keys;
 use valetkey_server::program::{Program, unix_time};
 use valetkey_server::sessions::LOGIN_SECONDS;
-use valetkey_server::{chart, program, serve, tour};
+use valetkey_server::{chart, logs, program, serve, tour};
 use valetkey_tokio::store::{By, Store};
 
 const CLOCK: &str = "the system's clock stands before 1970; set it";
@@ -29,23 +26,24 @@ const USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or(Command::Serve);
-    // The tour provokes refusals, and tells of them itself.
-    let level = if command == Command::Tour { "error" } else { "info" };
-    if let Err(error) = log(level) {
-        return fail(USAGE, &error);
-    }
-    match command {
+    match cli.command.unwrap_or(Command::Serve) {
         Command::Serve => serve(&cli.options).await,
         Command::Tour => tour().await,
         Command::Keys(KeysCommand::RotateServer) => rotate(&cli.options),
     }
 }
 
+/// The settings, and the log as they say, from `level` up.
+fn begin(options: &Options, level: &str) -> Result<Config, ExitCode> {
+    let config = Config::load(options).map_err(|error| fail(USAGE, &error))?;
+    logs::start(config.log_format, level).map_err(|error| fail(USAGE, &error))?;
+    Ok(config)
+}
+
 fn rotate(options: &Options) -> ExitCode {
-    let config = match Config::load(options) {
+    let config = match begin(options, "warn") {
         Ok(config) => config,
-        Err(error) => return fail(USAGE, &error),
+        Err(code) => return code,
     };
     let Some(path) = key_file(&config) else {
         return fail(USAGE, &"what is kept in memory has no key file: name the database with --db");
@@ -68,9 +66,10 @@ fn rotate(options: &Options) -> ExitCode {
 
 /// By the default settings, whatever options and environment say: it is to show the same everywhere.
 async fn tour() -> ExitCode {
-    let config = match Config::load(&Options::default()) {
+    // It provokes refusals, and tells of them itself.
+    let config = match begin(&Options::default(), "error") {
         Ok(config) => config,
-        Err(error) => return fail(USAGE, &error),
+        Err(code) => return code,
     };
     match tour::run(&config, &mut io::stdout(), chart::colour_wanted()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -79,9 +78,9 @@ async fn tour() -> ExitCode {
 }
 
 async fn serve(options: &Options) -> ExitCode {
-    let config = match Config::load(options) {
+    let config = match begin(options, "info") {
         Ok(config) => config,
-        Err(error) => return fail(USAGE, &error),
+        Err(code) => return code,
     };
     match run(&config).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -160,18 +159,6 @@ async fn reload_keys(mut asked: serve::Reloads, path: Option<PathBuf>, program: 
             Err(error) => tracing::error!(error, "the server goes on with the keys that it has"),
         }
     }
-}
-
-/// Logs to standard error, from `level` up. `VALETKEY_LOG` says otherwise, such as `debug` or `info,hyper=debug`.
-fn log(level: &str) -> Result<(), String> {
-    let wanted = std::env::var("VALETKEY_LOG").unwrap_or_else(|_| level.to_owned());
-    let targets: Targets = wanted
-        .parse()
-        .map_err(|error| format!("VALETKEY_LOG is `{wanted}`, which is no level such as `info` or `debug`: {error}"))?;
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(colour);
-    tracing_subscriber::registry().with(lines).with(targets).init();
-    Ok(())
 }
 
 /// To standard output, which may well be closed.

@@ -204,12 +204,12 @@ impl Standstill {
     }
 
     async fn register(&self, client_id: &str, redirect_uris: &str) {
-        let change = register_client([7; 8], client(client_id, redirect_uris)).unwrap();
+        let change = register_client([7; 8], UnixTime(1), client(client_id, redirect_uris)).unwrap();
         assert_eq!(self.store.commit(&change).await.unwrap(), Committed::Applied);
     }
 
     async fn remove(&self, client_id: &str, redirect_uris: &str) {
-        let mut change = register_client([8; 8], client(client_id, redirect_uris)).unwrap();
+        let mut change = register_client([8; 8], UnixTime(1), client(client_id, redirect_uris)).unwrap();
         let found = self.store.load(&[Some(Key::client(client_id)), None, None, None]).await.unwrap();
         let put = change.puts[0].as_mut().unwrap();
         put.expect = Expect::At(found[0].as_ref().unwrap().1);
