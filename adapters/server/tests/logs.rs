@@ -63,12 +63,13 @@ async fn lines_are_whole_in_both_formats_and_tell_no_secret() {
     let audit: Vec<serde_json::Value> = json.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let found =
         |what: &str| audit.iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("{what} in {json}"));
-    let redeemed = found("CodeRedeemed");
+    let redeemed = found("code_redeemed");
     assert_eq!((&redeemed["client_id"], &redeemed["subject"]), (&"demo-web".into(), &"alice".into()));
     assert_eq!((&redeemed["target"], &redeemed["level"]), (&"valetkey::audit".into(), &"INFO".into()));
-    assert_eq!(redeemed["grant"], found("CodeReplayed")["grant"]);
+    assert_eq!(redeemed["grant"], found("code_replayed")["grant"]);
     assert_eq!(redeemed["grant"].as_str().unwrap().len(), 64);
-    assert_eq!(found("Refused(WrongSecret)")["client_id"], "demo-web");
+    let refused = audit.iter().find(|line| line["reason"] == "WrongSecret").unwrap();
+    assert_eq!((&refused["what"], &refused["client_id"]), (&"refused".into(), &"demo-web".into()));
     let login = audit.iter().find(|line| line["message"] == "logged in").unwrap();
     assert_eq!((&login["subject"], &login["address"]), (&"alice".into(), &"127.0.0.1".into()));
     assert_eq!(audit.last().unwrap()["text"], FORGED);

@@ -79,7 +79,7 @@ async fn changes_and_refusals_are_told_without_secrets() {
     let audit = listener.audit.lock().unwrap();
     let of = |level| audit.iter().filter(move |line| line.0 == level).map(|line| line.1.as_str()).collect::<Vec<_>>();
     let (told, refused) = (of(Level::INFO), of(Level::WARN));
-    for what in ["CodeIssued", "CodeRedeemed", "Refreshed", "ClientCredentialsIssued", "CodeReplayed"] {
+    for what in ["code_issued", "code_redeemed", "refreshed", "client_credentials_issued", "code_replayed"] {
         assert_eq!(told.iter().filter(|line| line.contains(what)).count(), 1, "{what} in {told:?}");
     }
     assert!(told.iter().any(|line| line.contains("client_id=\"demo-web\"") && line.contains("subject=\"alice\"")));

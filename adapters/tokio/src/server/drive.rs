@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
 use valetkey::server::change::{Committed, Event, Key, found};
+use valetkey::server::fault::Fault;
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedClient, NeedCommit, NeedOwner, Reply, Step};
 
@@ -78,7 +79,8 @@ pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option
             Step::Owner(need) => return End::Owner(need),
             Step::Reply(reply) => {
                 if let Some(event) = reply.event() {
-                    tracing::warn!(target: "valetkey::audit", client_id = event.client_id, what = ?event.what);
+                    let (what, reason) = (event.what.name(), reply.fault().map(Fault::name));
+                    tracing::warn!(target: "valetkey::audit", client_id = event.client_id, what, reason);
                 }
                 return End::Reply(reply);
             }
@@ -131,8 +133,9 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Opti
 }
 
 fn committed(event: &Event<'_>) {
-    let grant = event.grant.map(tracing::field::display);
-    tracing::info!(target: "valetkey::audit", client_id = event.client_id, subject = event.subject, grant, what = ?event.what);
+    let Event { client_id, subject, .. } = event;
+    let (grant, what) = (event.grant.map(tracing::field::display), event.what.name());
+    tracing::info!(target: "valetkey::audit", client_id, subject, grant, what);
 }
 
 fn complain(error: &StoreError) {
