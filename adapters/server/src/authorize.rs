@@ -97,6 +97,7 @@ impl<S: Store> Pages for People<S> {
             code: Some(fault.description()),
         };
         let mut response = page.respond();
+        response.extensions_mut().insert(fault);
         if status == 503 {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("2"));
         }

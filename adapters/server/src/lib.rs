@@ -17,6 +17,8 @@ pub mod headers;
 pub mod host;
 pub mod keys;
 pub mod logs;
+pub mod measured;
+pub mod metrics;
 pub mod pages;
 pub mod passwords;
 pub mod program;

@@ -6,6 +6,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::net::TcpListener;
 use valetkey::server::change::Kind;
 use valetkey_server::cli::{Cli, Command, KeysCommand, Options};
@@ -13,6 +14,8 @@ use valetkey_server::config::{Config, Db};
 use valetkey_server::database::{self, Database};
 use valetkey_server::demo::Guide;
 use valetkey_server::keys::Keys;
+use valetkey_server::measured::{self, Measured};
+use valetkey_server::metrics::{self, Metrics};
 use valetkey_server::program::{Program, unix_time};
 use valetkey_server::sessions::LOGIN_SECONDS;
 use valetkey_server::{chart, logs, program, serve, tour};
@@ -104,7 +107,15 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     }
     let store = Database::open(&config.db)?;
     let keys = keys(config, &store).await?;
-    let program = program::assemble(config, &issuer, store.clone(), &keys).await?;
+    let metrics = Arc::new(Metrics::new());
+    let measured = Measured::new(store.clone(), Arc::clone(&metrics));
+    let program = program::assemble(config, &issuer, measured.clone(), &keys).await?;
+    measured::watch(&metrics, &store, &program.passwords);
+    let app = metrics::observed(program.app.clone(), &metrics, &issuer);
+    let watching = match config.metrics_listen {
+        Some(address) => Some(tokio::spawn(metrics::serve(address, metrics).await?)),
+        None => None,
+    };
     say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
     say(&match &config.db {
         Db::Memory => "Everything is kept in memory and is gone when it stops.\n".to_owned(),
@@ -113,12 +124,14 @@ async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     if program.demo {
         say(&Guide { issuer: &issuer, code_seconds: config.lifetimes.code_seconds.get() });
     }
-    let app = program.app.clone();
-    let sweeping = tokio::spawn(program::sweep(store));
+    let sweeping = tokio::spawn(program::sweep(measured));
     let reloading = tokio::spawn(reload_keys(reload, key_file(config), program));
     let served = serve::run(listener, app, stop, serve::GRACE).await;
     sweeping.abort();
     reloading.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     Ok(served?)
 }
 
@@ -149,7 +162,7 @@ async fn keys(config: &Config, store: &Database) -> Result<Keys, Box<dyn Error>>
 }
 
 /// On each SIGHUP the server keys are read again. What cannot be read changes nothing.
-async fn reload_keys(mut asked: serve::Reloads, path: Option<PathBuf>, program: Program<Database>) {
+async fn reload_keys(mut asked: serve::Reloads, path: Option<PathBuf>, program: Program<Measured<Database>>) {
     loop {
         asked.recv().await;
         let Some(path) = &path else { continue };

@@ -45,15 +45,19 @@ pub struct Busy {
 pub struct Passwords {
     workers: Arc<Semaphore>,
     places: Arc<Semaphore>,
+    /// How many workers and places there are.
+    limits: (usize, usize),
     computed: Arc<AtomicU64>,
 }
 
 impl Passwords {
     /// A pool that computes `workers` hashes at a time, while up to `queue` requests wait.
     pub fn new(workers: usize, queue: usize) -> Self {
+        let places = workers.saturating_add(queue);
         Self {
             workers: Arc::new(Semaphore::new(workers)),
-            places: Arc::new(Semaphore::new(workers.saturating_add(queue))),
+            places: Arc::new(Semaphore::new(places)),
+            limits: (workers, places),
             computed: Arc::default(),
         }
     }
@@ -86,6 +90,13 @@ impl Passwords {
     /// How many hashes have been computed, for checks and for new passwords.
     pub fn computed(&self) -> u64 {
         self.computed.load(Ordering::Relaxed)
+    }
+
+    /// How many wait for a worker.
+    pub fn waiting(&self) -> usize {
+        let (workers, places) = self.limits;
+        let taken = places.saturating_sub(self.places.available_permits());
+        taken.saturating_sub(workers.saturating_sub(self.workers.available_permits()))
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<Option<T>, Busy> {
@@ -211,6 +222,22 @@ mod tests {
         }
         drop(worker);
         assert_eq!(pool.verify(None, typed("b")).await, Ok(false));
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_counted() {
+        let pool = Passwords::new(1, 4);
+        let place = Arc::clone(&pool.places).acquire_owned().await.unwrap();
+        let worker = Arc::clone(&pool.workers).acquire_owned().await.unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut first = pin!(pool.verify(None, typed("a")));
+        let mut second = pin!(pool.verify(None, typed("b")));
+        assert_eq!(pool.waiting(), 0);
+        assert!(first.as_mut().poll(&mut context).is_pending() && second.as_mut().poll(&mut context).is_pending());
+        assert_eq!(pool.waiting(), 2);
+        drop((place, worker));
+        assert_eq!(tokio::join!(first, second), (Ok(false), Ok(false)));
+        assert_eq!(pool.waiting(), 0);
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub struct Program<S> {
     pub app: Router,
     /// Whether the demo is in the store.
     pub demo: bool,
+    /// The pool that checks passwords and secrets, to watch its queue.
+    pub passwords: Passwords,
     server: Arc<AuthorizationServer<S>>,
 }
 
@@ -82,7 +84,7 @@ pub async fn assemble<S: Store>(
     let server = Arc::new(server);
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
-    let people = People::new(Arc::clone(&server), sessions, passwords, scopes, config.proxies.clone());
+    let people = People::new(Arc::clone(&server), sessions, passwords.clone(), scopes, config.proxies.clone());
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
     let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
@@ -91,7 +93,7 @@ pub async fn assemble<S: Store>(
     if demo {
         app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));
     }
-    Ok(Program { app, demo, server })
+    Ok(Program { app, demo, passwords, server })
 }
 
 /// Records whose secrets everyone knows are in a store that others than this machine could reach.

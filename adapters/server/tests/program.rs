@@ -115,3 +115,26 @@ fn it_stops_when_asked_and_says_that_all_went_well() {
         assert_eq!(server.child.wait().unwrap().code(), Some(0), "{signal}");
     }
 }
+
+#[test]
+fn it_is_watched_on_a_listener_of_its_own_and_logs_json_if_asked() {
+    let folder = std::env::temp_dir().join(format!("valetkey-test-watched-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut command = valetkey();
+    command.env("VALETKEY_DB", folder.join("valetkey.db")).args(["--listen", "127.0.0.1:0"]);
+    let mut server = Running::start(command.args(["--metrics-listen", "127.0.0.1:0", "--log-format", "json"]));
+    assert!(server.get("/nothing").starts_with("HTTP/1.1 404 "));
+    let logged = BufReader::new(server.child.stderr.take().unwrap()).lines();
+    let mut logged = logged.map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap());
+    let told = logged.find(|line| line["message"] == "metrics are shown at /metrics").unwrap();
+    server.address = told["address"].as_str().unwrap().to_owned();
+    let shown = server.get("/metrics");
+    assert!(shown.contains("valetkey_requests_total{endpoint=\"other\",status=\"4xx\"} 1\n"), "{shown}");
+    for queue in ["store_changes_waiting", "password_checks_waiting"] {
+        assert!(shown.contains(&format!("\nvaletkey_{queue} 0\n")), "{queue} {shown}");
+    }
+    // The demo: five clients and an account.
+    assert!(shown.contains("\nvaletkey_store_changes_total 6\n"), "{shown}");
+    drop(server);
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -67,8 +67,7 @@ impl Program {
         let keys = Keys::draw(0).unwrap();
         let program = program::assemble(&config, &url, store.clone(), &keys).await.unwrap();
         tokio::spawn(serve::run(listener, program.app, std::future::pending(), serve::GRACE));
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
-        Self { url, store, http }
+        Self::at(url, store)
     }
 
     /// The demo's endpoints for clients, where no time passes between requests.
@@ -81,6 +80,11 @@ impl Program {
         let server = Arc::new(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store.clone()).unwrap());
         let app = guesses::slowed(router(Arc::clone(&server)), server, Proxies::default(), || 100);
         tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
+        Self::at(url, store)
+    }
+
+    /// What serves at `url` already.
+    pub(crate) fn at(url: String, store: MemoryStore) -> Self {
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { url, store, http }
     }

@@ -1,0 +1,102 @@
+//! A store around a store, which measures it: how long it takes, what it answers, and what was committed. And what the
+//! parts of the program say of themselves.
+
+use crate::database::Database;
+use crate::metrics::Metrics;
+use crate::passwords::Passwords;
+use std::sync::Arc;
+use std::time::Instant;
+use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
+use valetkey::server::record::OwnedRecord;
+use valetkey::time::UnixTime;
+use valetkey_tokio::store::{By, Store, StoreError};
+
+/// The store `S`, measured.
+#[derive(Clone, Debug)]
+pub struct Measured<S> {
+    store: S,
+    metrics: Arc<Metrics>,
+}
+
+impl<S> Measured<S> {
+    /// Counts what `store` does in `metrics`.
+    pub const fn new(store: S, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
+    fn begin(&self, verb: &'static str) -> Running<'_> {
+        Running { metrics: &self.metrics, verb, since: Instant::now(), answer: "none" }
+    }
+}
+
+/// Shows the queues, and how the database groups what it writes: changes by transactions tells how well.
+pub fn watch(metrics: &Metrics, database: &Database, passwords: &Passwords) {
+    let pool = passwords.clone();
+    metrics.gauge("password_checks_waiting", "Passwords and secrets that wait to be hashed.", move || pool.waiting());
+    let Database::File(store) = database else { return };
+    let [of_waiting, of_transactions, of_changes] = [(); 3].map(|()| store.clone());
+    metrics.gauge("store_changes_waiting", "Changes that wait to be written.", move || of_waiting.stats().waiting);
+    let transactions = move || of_transactions.stats().transactions;
+    metrics.counter("store_transactions", "Transactions of the database.", transactions);
+    metrics.counter("store_changes", "Changes that they carried.", move || of_changes.stats().changes);
+}
+
+/// A call that is measured when it ends. The driver stops waiting at its deadline: that is no answer, and the one that
+/// an operator most wants to know of.
+struct Running<'m> {
+    metrics: &'m Metrics,
+    verb: &'static str,
+    since: Instant,
+    answer: &'static str,
+}
+
+impl Running<'_> {
+    fn end<T>(
+        mut self,
+        result: Result<T, StoreError>,
+        answer: impl FnOnce(&T) -> &'static str,
+    ) -> Result<T, StoreError> {
+        self.answer = result.as_ref().map_or("error", answer);
+        result
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.metrics.store(self.verb, self.answer, self.since.elapsed());
+    }
+}
+
+impl<S: Store> Store for Measured<S> {
+    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        let running = self.begin("load");
+        running.end(self.store.load(keys).await, |_| "ok")
+    }
+
+    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        let running = self.begin("commit");
+        let result = running.end(self.store.commit(change).await, |committed| match committed {
+            Committed::Applied => "applied",
+            Committed::Conflict => "conflict",
+        });
+        if let (Ok(Committed::Applied), Some(event)) = (&result, &change.event) {
+            self.metrics.event(event.what);
+        }
+        result
+    }
+
+    async fn scan(
+        &self,
+        by: By,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        let running = self.begin("scan");
+        running.end(self.store.scan(by, after, limit).await, |_| "ok")
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let running = self.begin("sweep");
+        running.end(self.store.sweep(now, limit).await, |_| "ok")
+    }
+}

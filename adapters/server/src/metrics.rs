@@ -1,0 +1,300 @@
+//! What whoever watches the server counts on: requests, refusals, the store, queues. As text in the format of OpenMetrics,
+//! which Prometheus reads. <https://prometheus.io/docs/specs/om/open_metrics_spec/>
+//!
+//! The words of each label are a list in this program: nothing that came with a request becomes one, so that neither a
+//! secret nor a name gets out here, and nobody can make the lists grow.
+
+use crate::config::metadata_url;
+use crate::pages::Site;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
+use valetkey::server::change::EventKind;
+use valetkey_tokio::server::Fault;
+
+/// Bounds in seconds: of requests up to the ten in which a person gives up, of the store from what stays in memory.
+const OF_REQUESTS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const OF_THE_STORE: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5];
+
+const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+type Label = (&'static str, &'static str);
+type Durations = Family<[Label; 1], Histogram, fn() -> Histogram>;
+
+/// All that is counted. Nothing is global: each server has its own.
+pub struct Metrics {
+    registry: RwLock<Registry>,
+    requests: Family<[Label; 2], Counter>,
+    request_seconds: Durations,
+    refusals: Family<[Label; 2], Counter>,
+    store_answers: Family<[Label; 2], Counter>,
+    store_seconds: Durations,
+    events: Family<[Label; 1], Counter>,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Metrics(..)")
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Everything at zero.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("valetkey");
+        registry.register("build", "Which program this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        let requests = Family::default();
+        registry.register("requests", "Requests, by the first digit of their status", requests.clone());
+        let request_seconds = Durations::new_with_constructor(|| Histogram::new(OF_REQUESTS));
+        let until = "Seconds until a request was answered";
+        registry.register("request_duration_seconds", until, request_seconds.clone());
+        let refusals = Family::default();
+        registry.register("refusals", "Requests that were refused, by reason", refusals.clone());
+        let store_answers = Family::default();
+        registry.register("store_answers", "What the store answered", store_answers.clone());
+        let store_seconds = Durations::new_with_constructor(|| Histogram::new(OF_THE_STORE));
+        registry.register("store_duration_seconds", "Seconds until the store answered", store_seconds.clone());
+        let events = Family::<[Label; 1], Counter>::default();
+        for what in EventKind::COMMITTED {
+            // Seen at zero from the start, so that the first replay is an increase to who watches for one.
+            let _ = events.get_or_create(&[("what", what.name())]);
+        }
+        registry.register("events", "What was committed", events.clone());
+        let registry = RwLock::new(registry);
+        Self { registry, requests, request_seconds, refusals, store_answers, store_seconds, events }
+    }
+
+    /// A number that goes up and down, such as the length of a queue: read whenever somebody asks, so `value` must not wait.
+    pub fn gauge(&self, name: &'static str, help: &'static str, value: impl Fn() -> usize + Send + Sync + 'static) {
+        let value = Box::new(move || u64::try_from(value()).unwrap_or(u64::MAX));
+        self.ask(Asked { name, help, kind: MetricType::Gauge, value });
+    }
+
+    /// The same for a count that only grows. Its name is shown with `_total` at its end.
+    pub fn counter(&self, name: &'static str, help: &'static str, value: impl Fn() -> u64 + Send + Sync + 'static) {
+        self.ask(Asked { name, help, kind: MetricType::Counter, value: Box::new(value) });
+    }
+
+    fn ask(&self, asked: Asked) {
+        self.registry.write().unwrap_or_else(PoisonError::into_inner).register_collector(Box::new(asked));
+    }
+
+    /// Counts an answer of the store, or that nobody waited for one any more.
+    pub(crate) fn store(&self, verb: &'static str, answer: &'static str, took: Duration) {
+        self.store_answers.get_or_create(&[("verb", verb), ("answer", answer)]).inc();
+        self.store_seconds.get_or_create(&[("verb", verb)]).observe(took.as_secs_f64());
+    }
+
+    /// Counts what was committed.
+    pub(crate) fn event(&self, what: EventKind) {
+        self.events.get_or_create(&[("what", what.name())]).inc();
+    }
+
+    fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry.read().unwrap_or_else(PoisonError::into_inner))?;
+        Ok(text)
+    }
+}
+
+/// What is asked for when it is shown.
+struct Asked {
+    name: &'static str,
+    help: &'static str,
+    kind: MetricType,
+    value: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Collector for Asked {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let value = (self.value)();
+        let shown = encoder.encode_descriptor(self.name, self.help, None, self.kind)?;
+        match self.kind {
+            MetricType::Counter => ConstCounter::new(value).encode(shown),
+            _ => ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)).encode(shown),
+        }
+    }
+}
+
+/// `/metrics`, for a listener of its own that strangers cannot reach: it tells nobody's secrets, but how busy the server is.
+pub fn router(metrics: Arc<Metrics>) -> Router {
+    Router::new().route("/metrics", get(move || std::future::ready(show(&metrics))))
+}
+
+/// Serves [`router`] at `address` for as long as what it gives is run.
+///
+/// # Errors
+/// When it cannot listen there.
+pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<impl Future<Output = ()> + Send, String> {
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|error| format!("cannot listen for metrics on {address}: {error}"))?;
+    tracing::info!(address = %listener.local_addr().unwrap_or(address), "metrics are shown at /metrics");
+    Ok(async move {
+        if let Err(error) = axum::serve(listener, router(metrics)).await {
+            tracing::error!(%error, "metrics are no longer shown");
+        }
+    })
+}
+
+fn show(metrics: &Metrics) -> Response {
+    match metrics.text() {
+        Ok(text) => ([(CONTENT_TYPE, TEXT)], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics could not be written");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// Counts each request to `app`, the server of `issuer`, and how it was answered. One line for each goes to the log at level
+/// debug, without its path and query, which may hold what is nobody's business.
+pub fn observed(app: Router, metrics: &Arc<Metrics>, issuer: &str) -> Router {
+    let (metrics, endpoints) = (Arc::clone(metrics), Arc::new(Endpoints::of(issuer)));
+    app.layer(from_fn(move |request: Request, next: Next| {
+        let endpoint = endpoints.name(request.uri().path());
+        let mut running = Running { metrics: Arc::clone(&metrics), endpoint, since: Instant::now(), status: "none" };
+        async move {
+            let response = next.run(request).await;
+            running.answered(&response);
+            response
+        }
+    }))
+}
+
+/// A request that is counted when it ends, also if that is because nobody waits for the answer any more.
+struct Running {
+    metrics: Arc<Metrics>,
+    endpoint: &'static str,
+    since: Instant,
+    status: &'static str,
+}
+
+impl Running {
+    fn answered(&mut self, response: &Response) {
+        self.status = match response.status().as_u16() {
+            ..200 => "1xx",
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            500.. => "5xx",
+        };
+        let reason = match response.extensions().get::<Fault>() {
+            Some(fault) => fault.name(),
+            None if response.status() == StatusCode::TOO_MANY_REQUESTS => "Throttled",
+            None if response.status() == StatusCode::SERVICE_UNAVAILABLE => "Busy",
+            None => return,
+        };
+        self.metrics.refusals.get_or_create(&[("endpoint", self.endpoint), ("reason", reason)]).inc();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let Self { metrics, endpoint, since, status } = self;
+        let took = since.elapsed();
+        metrics.requests.get_or_create(&[("endpoint", *endpoint), ("status", *status)]).inc();
+        metrics.request_seconds.get_or_create(&[("endpoint", *endpoint)]).observe(took.as_secs_f64());
+        tracing::debug!(endpoint, status, ?took, "a request ended");
+    }
+}
+
+/// The names of the endpoints, by their paths.
+struct Endpoints {
+    base: String,
+    metadata: String,
+}
+
+impl Endpoints {
+    fn of(issuer: &str) -> Self {
+        let path = |url: &str| Site::of(url).base().to_owned();
+        Self { base: path(issuer), metadata: path(&metadata_url(issuer)) }
+    }
+
+    fn name(&self, path: &str) -> &'static str {
+        if path == self.metadata {
+            return "metadata";
+        }
+        match path.strip_prefix(&self.base).unwrap_or_default() {
+            "/authorize" => "authorize",
+            "/login" => "login",
+            "/consent" => "consent",
+            "/token" => "token",
+            "/revoke" => "revoke",
+            "/introspect" => "introspect",
+            "/account" => "account",
+            path if path.starts_with("/account/") => "account",
+            _ => "other",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart_under_the_issuer() {
+        let endpoints = Endpoints::of("https://as.example/one");
+        assert_eq!(endpoints.name("/one/token"), "token");
+        assert_eq!(endpoints.name("/one/account/end"), "account");
+        assert_eq!(endpoints.name("/.well-known/oauth-authorization-server/one"), "metadata");
+        for path in ["/token", "/one", "/one/", "/one/accounts", "/one/token/x", "/one/assets/valetkey.css", "/healthz"]
+        {
+            assert_eq!(endpoints.name(path), "other", "{path}");
+        }
+    }
+
+    #[test]
+    fn queues_are_asked_when_they_are_shown() {
+        let (metrics, waiting) = (Metrics::new(), Arc::new(std::sync::atomic::AtomicUsize::new(3)));
+        let (asked, at) = (Arc::clone(&waiting), std::sync::atomic::Ordering::Relaxed);
+        metrics.gauge("waiting", "How many wait.", move || asked.load(at));
+        metrics.counter("written", "How many were written.", || 7);
+        let text = metrics.text().unwrap();
+        assert!(text.contains("# TYPE valetkey_waiting gauge\nvaletkey_waiting 3\n"), "{text}");
+        assert!(text.contains("# TYPE valetkey_written counter\nvaletkey_written_total 7\n"), "{text}");
+        waiting.store(1, at);
+        assert!(metrics.text().unwrap().contains("\nvaletkey_waiting 1\n"));
+    }
+
+    #[test]
+    fn who_hangs_up_is_counted_too() {
+        let metrics = Arc::new(Metrics::new());
+        let since = Instant::now();
+        drop(Running { metrics: Arc::clone(&metrics), endpoint: "token", since, status: "none" });
+        let text = metrics.text().unwrap();
+        assert!(text.contains("valetkey_requests_total{endpoint=\"token\",status=\"none\"} 1\n"), "{text}");
+        assert!(text.contains("valetkey_request_duration_seconds_count{endpoint=\"token\"} 1\n"), "{text}");
+    }
+}
