@@ -12,9 +12,9 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use valetkey::secret::Secret;
-use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
-use valetkey::server::record::{ClientAuth, GrantTypes, OwnedRecord, Record};
-use valetkey::server::register_client;
+use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
+use valetkey::server::record::{ClientAuth, GrantTypes, OwnedRecord};
+use valetkey::server::{register_client, remove_client};
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
 use valetkey_server::{cors, serve};
@@ -208,13 +208,10 @@ impl Standstill {
         assert_eq!(self.store.commit(&change).await.unwrap(), Committed::Applied);
     }
 
-    async fn remove(&self, client_id: &str, redirect_uris: &str) {
-        let mut change = register_client([8; 8], UnixTime(1), client(client_id, redirect_uris)).unwrap();
-        let found = self.store.load(&[Some(Key::client(client_id)), None, None, None]).await.unwrap();
-        let put = change.puts[0].as_mut().unwrap();
-        put.expect = Expect::At(found[0].as_ref().unwrap().1);
-        put.record =
-            Record::Client(valetkey::server::record::Client { live: false, ..client(client_id, redirect_uris) });
+    async fn remove(&self, client_id: &str) {
+        let [found, ..] = self.store.load(&[Some(Key::client(client_id)), None, None, None]).await.unwrap();
+        let Some((OwnedRecord::Client(client), at)) = found else { panic!("{found:?}") };
+        let change = remove_client([8; 8], UnixTime(100), (client.as_view(), at)).unwrap();
         assert_eq!(self.store.commit(&change).await.unwrap(), Committed::Applied);
     }
 }
@@ -244,7 +241,7 @@ async fn a_client_is_known_and_forgotten_within_the_time_that_origins_hold() {
     server.pass(cors::FRESH_SECONDS);
     assert!(server.lets_in(app).await && server.lets_in("https://app.example:8443").await);
     assert!(!server.lets_in("com.example.app:").await && !server.lets_in("com.example.app").await);
-    server.remove("app", uris).await;
+    server.remove("app").await;
     server.pass(cors::FRESH_SECONDS);
     assert!(!server.lets_in(app).await);
 }
