@@ -1,6 +1,7 @@
 //! The settings: read from flags, environment and file, checked once, and safe to serve with afterwards.
 
 use crate::cli::Options;
+use crate::limits::Limits;
 use crate::logs::LogFormat;
 use crate::proxies::Proxies;
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// How the lines of the log look.
     pub log_format: LogFormat,
+    /// How much of it the server takes on.
+    pub limits: Limits,
     /// How long things last.
     pub lifetimes: Lifetimes,
     /// What each scope means to a person, by its name.
@@ -97,6 +100,7 @@ struct File {
     trusted_proxies: Vec<String>,
     metrics_listen: Option<String>,
     log_format: LogFormat,
+    limits: Limits,
     lifetimes: Lifetimes,
     scopes: BTreeMap<String, String>,
 }
@@ -122,6 +126,8 @@ pub enum ConfigError {
     NoNameAt(SocketAddr),
     /// `issuer` cannot serve as one, and why.
     Issuer(String, &'static str),
+    /// A limit cannot be kept, and why.
+    Limit(&'static str),
     /// A lifetime does not fit the others, and why.
     Lifetime(&'static str),
     /// A key under `[scopes]` is no scope, or its description is empty.
@@ -157,6 +163,7 @@ impl fmt::Display for ConfigError {
                  127.0.0.1 or [::1], or give the URL that clients use, such as --issuer https://id.example.com"
             ),
             Self::Issuer(text, why) => write!(f, "`{text}` cannot be the issuer: {why}"),
+            Self::Limit(why) => write!(f, "[limits] cannot be kept: {why}"),
             Self::Lifetime(why) => write!(f, "[lifetimes] does not fit together: {why}"),
             Self::Scope(name) => write!(
                 f,
@@ -221,10 +228,25 @@ impl Config {
         let db = if db == Path::new(":memory:") { Db::Memory } else { Db::File(db) };
         let server_key_file = options.server_key_file.clone().or(file.server_key_file);
         let log_format = options.log_format.unwrap_or(file.log_format);
+        if file.limits.header_bytes < Limits::LEAST_HEADER_BYTES {
+            return Err(ConfigError::Limit("header_bytes must be 8192 at least"));
+        }
         check_lifetimes(&file.lifetimes)?;
         check_scopes(&file.scopes)?;
-        let (lifetimes, scopes) = (file.lifetimes, file.scopes);
-        Ok(Self { listen, tls, proxies, db, server_key_file, metrics_listen, log_format, lifetimes, scopes, issuer })
+        let File { limits, lifetimes, scopes, .. } = file;
+        Ok(Self {
+            listen,
+            tls,
+            proxies,
+            db,
+            server_key_file,
+            metrics_listen,
+            log_format,
+            limits,
+            lifetimes,
+            scopes,
+            issuer,
+        })
     }
 
     /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).

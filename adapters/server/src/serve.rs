@@ -1,5 +1,14 @@
 //! Serving until told to stop: the program's own routes, the signals, and an end that lets running requests finish.
 
+mod accept;
+mod connection;
+mod connections;
+mod pace;
+pub mod tls;
+
+pub use accept::{Options, run_with};
+pub use connections::Connections;
+
 use crate::pages::{ErrorPage, LandingPage, Site};
 use crate::{assets, headers};
 use axum::Router;
@@ -7,10 +16,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::io;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 /// No form of the pages is longer; what they carry is a few kilobytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -65,33 +72,17 @@ fn not_found(site: &Site) -> Response {
     .respond()
 }
 
-/// Serves until `stop` is done, then takes no new connections and gives those that run `grace` to finish.
+/// Serves by plain HTTP to this machine until `stop` is done; see [`run_with`].
 ///
 /// # Errors
-/// Those of the listener; `TimedOut` if some request was still running at the end of `grace` and was cut off.
+/// Those of [`run_with`].
 pub async fn run(
     listener: TcpListener,
     app: Router,
     stop: impl Future<Output = ()> + Send + 'static,
     grace: Duration,
 ) -> io::Result<()> {
-    let (stopping, stopped) = oneshot::channel();
-    let shutdown = async move {
-        stop.await;
-        let _ = stopping.send(());
-    };
-    let late = async move {
-        match stopped.await {
-            Ok(()) => tokio::time::sleep(grace).await,
-            // The server ended before it was told to stop; its own outcome says why.
-            Err(_) => std::future::pending().await,
-        }
-    };
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::select! {
-        served = axum::serve(listener, service).with_graceful_shutdown(shutdown).into_future() => served,
-        () = late => Err(io::Error::new(io::ErrorKind::TimedOut, "requests were still running and were cut off")),
-    }
+    run_with(listener, app, Options::default(), stop, grace).await
 }
 
 /// Listens from now on for being asked to stop: by Ctrl-C, or by SIGTERM as service managers send it.

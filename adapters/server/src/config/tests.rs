@@ -187,6 +187,20 @@ fn known_passwords_are_for_a_server_that_only_this_machine_reaches() {
 }
 
 #[test]
+fn limits_can_be_said_one_by_one() {
+    let config = from_file("[limits]\nconnections = 50\nheader_bytes = 8192").unwrap();
+    let number = |n: u32| n.try_into().unwrap();
+    let expected = Limits { connections: number(50), header_bytes: number(8192), ..Limits::default() };
+    assert_eq!(config.limits, expected);
+    for (limits, said) in
+        [("header_bytes = 8191", "8192"), ("idle_seconds = 0", "nonzero"), ("bodies = 1", "unknown field")]
+    {
+        let error = from_file(&format!("[limits]\n{limits}")).unwrap_err();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn lifetimes_must_fit_together() {
     for (lifetimes, said) in [
         ("code_seconds = 601", "600"),
