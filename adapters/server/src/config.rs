@@ -17,6 +17,8 @@ use valetkey::text::uri::{self, Uri};
 
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 const DB: &str = "valetkey.db";
+/// A year, and the time that it takes somebody to look.
+const AUDIT_DAYS: NonZeroU32 = NonZeroU32::new(400).unwrap();
 /// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
 const LONGEST_CODE: u32 = 600;
 
@@ -41,6 +43,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long things last.
     pub lifetimes: Lifetimes,
+    /// What is kept of what happened.
+    pub audit: Audit,
     /// What each scope means to a person, by its name.
     pub scopes: BTreeMap<String, String>,
     issuer: Option<String>,
@@ -88,6 +92,20 @@ impl Default for Lifetimes {
     }
 }
 
+/// What is kept of what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Audit {
+    /// For how many days.
+    pub keep_days: NonZeroU32,
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_days: AUDIT_DAYS }
+    }
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct File {
@@ -102,6 +120,7 @@ struct File {
     log_format: LogFormat,
     limits: Limits,
     lifetimes: Lifetimes,
+    audit: Audit,
     scopes: BTreeMap<String, String>,
 }
 
@@ -233,7 +252,7 @@ impl Config {
         }
         check_lifetimes(&file.lifetimes)?;
         check_scopes(&file.scopes)?;
-        let File { limits, lifetimes, scopes, .. } = file;
+        let File { limits, lifetimes, audit, scopes, .. } = file;
         Ok(Self {
             listen,
             tls,
@@ -244,6 +263,7 @@ impl Config {
             log_format,
             limits,
             lifetimes,
+            audit,
             scopes,
             issuer,
         })

@@ -225,3 +225,25 @@ fn the_well_known_part_comes_before_the_path() {
     assert_eq!(metadata_url("https://id.example"), format!("https://id.example{well_known}"));
     assert_eq!(metadata_url("https://id.example/a/b"), format!("https://id.example{well_known}/a/b"));
 }
+
+const SAMPLE: &str = include_str!("../../valetkey.toml");
+
+#[test]
+fn the_sample_file_says_nothing_that_is_not_the_default() {
+    assert_eq!(from_file(SAMPLE).unwrap(), from_file("").unwrap());
+}
+
+#[test]
+fn the_sample_file_has_every_key_with_its_default() {
+    let keys: Vec<&str> =
+        SAMPLE.lines().filter_map(|line| line.strip_prefix('#')).filter(|key| !key.starts_with(' ')).collect();
+    let shown = SAMPLE
+        .lines()
+        .map(|line| if keys.contains(&line.trim_start_matches('#')) { line.trim_start_matches('#') } else { line });
+    let shown = shown.collect::<Vec<_>>().join("\n");
+    let (config, default) = (from_file(&shown).unwrap(), from_file("").unwrap());
+    assert_eq!((config.listen, config.lifetimes, config.audit), (default.listen, default.lifetimes, default.audit));
+    assert_eq!(config.db, default.db);
+    assert!(config.tls.is_some() && config.server_key_file.is_some() && config.metrics_listen.is_some());
+    assert!(!config.proxies.is_empty() && config.scopes.len() == 2);
+}
