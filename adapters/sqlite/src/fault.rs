@@ -81,7 +81,7 @@ fn explain(path: &Path, error: &rusqlite::Error) -> String {
         ErrorCode::SystemIoFailure => {
             format!("{path} cannot be read or written; is its disk full, over quota or failing?")
         }
-        ErrorCode::ReadOnly => format!("{path} cannot be written; make the file, its directory and disk writable"),
+        ErrorCode::ReadOnly => format!("{path} cannot be written; make the file, its directory and its disk writable"),
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             format!("{path} is locked by another process; wait until that is done, or end it")
         }
@@ -91,6 +91,6 @@ fn explain(path: &Path, error: &rusqlite::Error) -> String {
             format!("{path} cannot be opened; do the file and its directory belong to this user?")
         }
         ErrorCode::OutOfMemory => format!("there is no memory left to work on {path}"),
-        _ => format!("the database {path} cannot be used"),
+        _ => format!("SQLite cannot work on {path}; the cause says why"),
     }
 }

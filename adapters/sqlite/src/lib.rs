@@ -1,9 +1,68 @@
 //! A durable store for Valetkey: one SQLite file, for a server on one machine.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("valetkey.db");
+//! use valetkey::server::change::Key;
+//! use valetkey_sqlite::SqliteStore;
+//! use valetkey_tokio::store::Store;
+//!
+//! let store = SqliteStore::open(&path)?; // created if it is not there; blocks for a moment
+//! let found = store.load(&[Some(Key::client("demo-web")), None, None, None]).await?;
+//! assert_eq!(found, [None, None, None, None]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! `Applied` means that the change is in the log and the log is synced: it survives a crash of the process and of the
+//! machine, as far as the disk keeps what it says it has synced. A change is there whole or not at all. After a failure
+//! (disk full, file locked, medium failing) callers get an error, nothing is half-done, and the store goes on by itself
+//! once the cause is gone. Several processes may have the file open at once: commands work beside a server.
+//!
+//! # What lies on the disk
+//!
+//! | file | what |
+//! |---|---|
+//! | `valetkey.db` | the database, readable by its owner alone (mode 0600, given when it is created) |
+//! | `valetkey.db-wal` | the log: changes that are durable but not in the database yet; **part of the data** |
+//! | `valetkey.db-shm` | an index of the log, made anew when it is missing |
+//!
+//! The disk must be one of this machine: a log shared by processes does not work over a network. When the last handle is
+//! dropped, what was accepted is finished and the log is emptied into the database. Copy a database that is in use by
+//! [`SqliteStore::backup`] alone.
+//!
+//! Table `records` has a row for each record: `k` (key, 33 bytes, its kind first), `v` (version), `keep` (seconds since
+//! 1970, kept at least until then), `owner` and `client` (keys that `scan` finds it by), `body` (the record as JSON).
+//! Table `events` is the audit trail: `at`, `what`, `client_id`, `subject`, `grant_id`. Nothing in either is a secret in
+//! clear. `PRAGMA user_version` is the version of the schema; an older one is brought to the present when it is opened, a
+//! newer one is refused.
+//!
+//! # Settings, and what each is for
+//!
+//! - `journal_mode = WAL`: who reads never waits for who writes, and one sync makes a transaction durable.
+//! - `synchronous = FULL` (and `fullfsync` where there is such a thing): the log is synced before a commit returns.
+//! - `wal_autocheckpoint` as it comes, on the connection that writes: a thread of its own for it lets the log grow.
+//! - `journal_size_limit`: a log that grew during a backup becomes small again.
+//! - `cache_size`: some memory for the one that writes.
+//! - a busy handler: a lock of another process is waited for, a second at most; then the error says so.
+//! - `application_id`: tells our files from those of other programs.
+//!
+//! # How it works
+//!
+//! One thread writes. It takes all changes that wait into one transaction, judges each by reading versions, and answers
+//! when the transaction is durable; meanwhile the next ones gather. A conflict or failure of one does not harm the others.
+//! Loads that wait share a snapshot, on threads beside it; pages of records and events have one more thread.
 
 mod backup;
 mod events;
 mod fault;
 mod open;
+#[cfg(test)]
+mod plans;
 mod read;
 mod row;
 mod schema;
@@ -35,6 +94,8 @@ const QUEUE: usize = 1_024;
 const LOADERS: usize = 4;
 
 /// A handle to a database; a clone is a handle to the same threads and connections.
+///
+/// When the last handle is dropped, what was accepted is finished and the database is closed; the drop waits for that.
 #[derive(Clone)]
 pub struct SqliteStore {
     // The order of the fields: the queues end before the last handle waits for the threads.
@@ -84,7 +145,7 @@ impl Drop for Threads {
 }
 
 impl SqliteStore {
-    /// Opens the database, creates it if there is none, and brings it to the present schema. Blocks.
+    /// Opens the database, creates it if there is none, and brings it to the present schema. Blocks for some milliseconds.
     ///
     /// # Errors
     /// The file cannot be read and written, is no database or one of another program, or has a newer schema.

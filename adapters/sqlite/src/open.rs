@@ -13,8 +13,11 @@ use std::time::Duration;
 /// that the driver gives a commit, so that it learns what is the matter.
 const LOCK_TRIES: i32 = 1_000;
 
-/// Kept in memory by each connection, in KiB.
-const CACHE_KIB: i64 = 4_096;
+/// Bytes that an emptied log may keep on the disk.
+const LONGEST_LOG: i64 = 16 * 1_024 * 1_024;
+
+/// Pages that the writer keeps in memory, in KiB. A reader has to drop its own whenever something was written.
+const CACHE_KIB: i64 = 16 * 1_024;
 
 /// Creates the file if need be, and brings it to the present schema. Gives its absolute path and the connection that writes.
 pub(crate) fn create(path: &Path) -> Result<(PathBuf, Connection), OpenError> {
@@ -64,15 +67,14 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let explained = |error| OpenError::sqlite(path, error);
     let shown = path.display();
-    if conn.is_readonly("main").map_err(explained)? {
-        return Err(OpenError::new(format!("{shown} cannot be written; make the file and its directory writable")));
-    }
     let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(explained)?;
     if mode != "wal" {
         return Err(OpenError::new(format!(
             "{shown} cannot have a write-ahead log; move it to a disk of this machine"
         )));
     }
+    conn.pragma_update(None, "cache_size", -CACHE_KIB).map_err(explained)?;
+    conn.pragma_update_and_check(None, "journal_size_limit", LONGEST_LOG, |_| Ok(())).map_err(explained)?;
     conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")
         .map_err(explained)?;
     Ok(conn)
@@ -92,8 +94,13 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
         tries < LOCK_TRIES
     }))
     .map_err(explained)?;
-    conn.pragma_update(None, "cache_size", -CACHE_KIB).map_err(explained)?;
     let shown = path.display();
+    // SQLite falls back to reading what it may not write.
+    if access.contains(OpenFlags::SQLITE_OPEN_READ_WRITE) && conn.is_readonly("main").map_err(explained)? {
+        return Err(OpenError::new(format!(
+            "{shown} cannot be written; make the file, its directory and its disk writable"
+        )));
+    }
     match schema::look(&conn).map_err(explained)? {
         Found::Version(found) if found > schema::VERSION => Err(OpenError::new(format!(
             "{shown} has schema {found}, and this program knows schemas up to {}; use a newer program",

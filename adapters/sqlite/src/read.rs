@@ -83,6 +83,16 @@ impl Reader {
     }
 }
 
+pub(crate) const LOAD: &str = "SELECT k, v, body FROM records WHERE k = ?1";
+pub(crate) const SCAN_KIND: &str = "SELECT k, v, body FROM records WHERE k > ?1 AND k < ?2 ORDER BY k LIMIT ?3";
+
+/// Two runs in the order of an index each, merged. A record that names the key in both columns is in the first.
+pub(crate) const SCAN_INDEX: &str = "
+    SELECT k, v, body FROM records WHERE owner = ?1 AND k > ?2
+    UNION ALL
+    SELECT k, v, body FROM records WHERE client = ?1 AND k > ?2 AND owner IS NOT ?1
+    ORDER BY k LIMIT ?3";
+
 /// A connection with its statements.
 struct Session<'c> {
     begin: Statement<'c>,
@@ -93,21 +103,12 @@ struct Session<'c> {
     events: Statement<'c>,
 }
 
-const SCAN_KIND: &str = "SELECT k, v, body FROM records WHERE k > ?1 AND k < ?2 ORDER BY k LIMIT ?3";
-
-/// Two runs in the order of an index each, merged. A record that names the key in both columns is in the first.
-const SCAN_INDEX: &str = "
-    SELECT k, v, body FROM records WHERE owner = ?1 AND k > ?2
-    UNION ALL
-    SELECT k, v, body FROM records WHERE client = ?1 AND k > ?2 AND owner IS NOT ?1
-    ORDER BY k LIMIT ?3";
-
 impl<'c> Session<'c> {
     fn new(conn: &'c Connection) -> rusqlite::Result<Self> {
         Ok(Self {
             begin: conn.prepare("BEGIN")?,
             commit: conn.prepare("COMMIT")?,
-            load: conn.prepare("SELECT k, v, body FROM records WHERE k = ?1")?,
+            load: conn.prepare(LOAD)?,
             scan_kind: conn.prepare(SCAN_KIND)?,
             scan_index: conn.prepare(SCAN_INDEX)?,
             events: conn.prepare(events::SELECT)?,

@@ -7,7 +7,8 @@ use crate::fault::Fault;
 use crate::open;
 use crate::row::{ChangeRow, PutRow};
 use crate::{Counts, events};
-use rusqlite::{Connection, OptionalExtension, Statement, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Statement, params};
+use std::iter::from_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -85,18 +86,15 @@ impl Writer {
     /// goes on with a new one.
     pub(crate) fn run(mut self, mut conn: Connection) {
         let mut waiting = None;
-        loop {
-            if self.serve(&conn, waiting.take()).is_ok() {
-                break;
-            }
+        'work: while self.serve(&conn, waiting.take()).is_err() {
             conn = loop {
-                let Some(job) = self.queue.blocking_recv() else { return };
+                let Some(job) = self.queue.blocking_recv() else { break 'work };
                 match open::writer(&self.path) {
                     Ok(conn) => {
                         waiting = Some(job);
                         break conn;
                     }
-                    Err(error) => self.fail(vec![job], &error.into()),
+                    Err(error) => self.fail_all(vec![job], &error.into()),
                 }
             };
         }
@@ -110,7 +108,7 @@ impl Writer {
         let mut session = match Session::new(conn) {
             Ok(session) => session,
             Err(error) => {
-                self.fail(first.into_iter().collect(), &Fault::sqlite(&self.path, error));
+                fail(first.into_iter().collect(), &Fault::sqlite(&self.path, error));
                 return Err(());
             }
         };
@@ -175,22 +173,42 @@ impl Writer {
         }
     }
 
-    /// Undoes what was begun and tells everyone. A lock is not the connection's fault; after all else a new one is tried.
+    /// Undoes what was begun and tells these. `Err` if the connection should be replaced.
     fn give_up(&mut self, session: &mut Session<'_>, batch: Vec<Job>, error: rusqlite::Error) -> Result<(), ()> {
-        let locked = matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy));
+        let locked = matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy));
         let undone = session.undo();
-        self.fail(batch, &Fault::sqlite(&self.path, error));
+        let fault = Fault::sqlite(&self.path, error);
+        if locked {
+            self.fail_all(batch, &fault);
+        } else {
+            fail(batch, &fault);
+        }
+        // A lock is not the connection's fault.
         if locked && undone.is_ok() { Ok(()) } else { Err(()) }
     }
 
-    /// Tells the same to these and to all that wait: they would fare no better.
-    fn fail(&mut self, batch: Vec<Job>, fault: &Fault) {
-        batch.into_iter().for_each(|job| job.answer(Err(fault)));
-        while let Ok(job) = self.queue.try_recv() {
-            job.answer(Err(fault));
-        }
+    /// Tells these and all that wait: they have waited long enough, and would fare no better. Takes them from the queue
+    /// first, as whoever is told may send again at once.
+    fn fail_all(&mut self, mut batch: Vec<Job>, fault: &Fault) {
+        batch.extend(from_fn(|| self.queue.try_recv().ok()));
+        fail(batch, fault);
     }
 }
+
+fn fail(batch: Vec<Job>, fault: &Fault) {
+    batch.into_iter().for_each(|job| job.answer(Err(fault)));
+}
+
+pub(crate) const VERSION: &str = "SELECT v FROM records WHERE k = ?1";
+const INSERT: &str = "INSERT INTO records (k, v, keep, owner, client, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+/// Where nothing that is indexed changes: SQLite would write the entries of an index anew, though they are the same.
+pub(crate) const REPLACE: &str =
+    "UPDATE records SET v = ?2, body = ?6 WHERE k = ?1 AND keep = ?3 AND owner IS ?4 AND client IS ?5";
+pub(crate) const UPDATE: &str = "UPDATE records SET v = ?2, keep = ?3, owner = ?4, client = ?5, body = ?6 WHERE k = ?1";
+pub(crate) const FORGET_RECORDS: &str =
+    "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE keep < ?1 ORDER BY keep LIMIT ?2)";
+pub(crate) const FORGET_EVENTS: &str =
+    "DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 ORDER BY at LIMIT ?2)";
 
 /// A connection with its statements.
 struct Session<'c> {
@@ -200,6 +218,7 @@ struct Session<'c> {
     rollback: Statement<'c>,
     version: Statement<'c>,
     insert: Statement<'c>,
+    replace: Statement<'c>,
     update: Statement<'c>,
     event: Statement<'c>,
     forget_records: Statement<'c>,
@@ -213,17 +232,13 @@ impl<'c> Session<'c> {
             begin: conn.prepare("BEGIN IMMEDIATE")?,
             commit: conn.prepare("COMMIT")?,
             rollback: conn.prepare("ROLLBACK")?,
-            version: conn.prepare("SELECT v FROM records WHERE k = ?1")?,
-            insert: conn
-                .prepare("INSERT INTO records (k, v, keep, owner, client, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?,
-            update: conn
-                .prepare("UPDATE records SET v = ?2, keep = ?3, owner = ?4, client = ?5, body = ?6 WHERE k = ?1")?,
+            version: conn.prepare(VERSION)?,
+            insert: conn.prepare(INSERT)?,
+            replace: conn.prepare(REPLACE)?,
+            update: conn.prepare(UPDATE)?,
             event: conn.prepare(events::INSERT)?,
-            forget_records: conn.prepare(
-                "DELETE FROM records WHERE rowid IN (SELECT rowid FROM records WHERE keep < ?1 ORDER BY keep LIMIT ?2)",
-            )?,
-            forget_events: conn
-                .prepare("DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ?1 ORDER BY at LIMIT ?2)")?,
+            forget_records: conn.prepare(FORGET_RECORDS)?,
+            forget_events: conn.prepare(FORGET_EVENTS)?,
         })
     }
 
@@ -263,8 +278,12 @@ impl<'c> Session<'c> {
             }
         }
         for PutRow { key, expect, keep, owner, client, body } in &change.puts {
-            let put = if expect.is_some() { &mut self.update } else { &mut self.insert };
-            put.execute(params![key, change.id, keep, owner, client, body])?;
+            let row = params![key, change.id, keep, owner, client, body];
+            if expect.is_none() {
+                self.insert.execute(row)?;
+            } else if self.replace.execute(row)? == 0 {
+                self.update.execute(row)?;
+            }
         }
         if let Some(event) = &change.event {
             events::insert(&mut self.event, event)?;
