@@ -66,3 +66,28 @@ async fn a_request_that_never_ends_is_cut_off() {
     server.stop.send(()).unwrap();
     assert_eq!(server.running.await.unwrap().unwrap_err().kind(), ErrorKind::TimedOut);
 }
+
+#[tokio::test]
+async fn whoever_is_idle_is_let_go_at_once_and_whoever_is_served_after_the_answer() {
+    let server = slow(Duration::from_secs(60)).await;
+    let mut silent = TcpStream::connect(server.address).await.unwrap();
+    let mut idle = TcpStream::connect(server.address).await.unwrap();
+    idle.write_all(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        assert_ne!(idle.read_buf(&mut answer).await.unwrap(), 0);
+    }
+    let mut served = TcpStream::connect(server.address).await.unwrap();
+    served.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    server.asked.notified().await;
+    server.stop.send(()).unwrap();
+    for stream in [&mut silent, &mut idle] {
+        assert_eq!(stream.read(&mut [0; 9]).await.unwrap(), 0);
+    }
+    TcpStream::connect(server.address).await.unwrap_err();
+    server.answer.notify_one();
+    let mut answer = String::new();
+    served.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.to_lowercase().contains("connection: close") && answer.ends_with("done"), "{answer}");
+    server.running.await.unwrap().unwrap();
+}
