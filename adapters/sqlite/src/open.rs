@@ -2,16 +2,19 @@
 
 use crate::fault::OpenError;
 use crate::schema::{self, Found};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// For how long a lock that another process holds is waited for, in tries of a millisecond. Less than the two seconds
-/// that the driver gives a commit, so that it learns what is the matter.
-const LOCK_TRIES: i32 = 1_000;
+/// For how long a lock that another process holds is waited for. Less than the two seconds that the driver gives a
+/// commit, so that it learns what is the matter.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+/// Between two tries. Short, as a busy server gives the lock free for moments only.
+const LOCK_NAP: Duration = Duration::from_millis(1);
 
 /// Bytes that an emptied log may keep on the disk.
 const LONGEST_LOG: i64 = 16 * 1_024 * 1_024;
@@ -67,7 +70,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let explained = |error| OpenError::sqlite(path, error);
     let shown = path.display();
-    let mode: String = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(explained)?;
+    let mode = keep_log(&conn).map_err(explained)?;
     if mode != "wal" {
         return Err(OpenError::new(format!(
             "{shown} cannot have a write-ahead log; move it to a disk of this machine"
@@ -80,6 +83,20 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
+/// Turns the log on. Of two that do so at once, SQLite refuses one without asking the busy handler, so that they do not
+/// wait for each other: that one tries again.
+fn keep_log(conn: &Connection) -> rusqlite::Result<String> {
+    let begun = Instant::now();
+    loop {
+        let answer = conn.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0));
+        let busy = matches!(&answer, Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy));
+        if !busy || begun.elapsed() >= LONGEST_WAIT {
+            return answer;
+        }
+        sleep(LOCK_NAP);
+    }
+}
+
 /// A connection that only reads.
 pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
     connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
@@ -88,10 +105,9 @@ pub(crate) fn reader(path: &Path) -> Result<Connection, OpenError> {
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, OpenError> {
     let explained = |error| OpenError::sqlite(path, error);
     let mut conn = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(explained)?;
-    // Short naps, as a busy server gives the lock free for moments only.
-    conn.busy_handler(Some(|tries| {
-        sleep(Duration::from_millis(1));
-        tries < LOCK_TRIES
+    conn.busy_handler(Some(|tries: i32| {
+        sleep(LOCK_NAP);
+        LOCK_NAP * tries.unsigned_abs() < LONGEST_WAIT
     }))
     .map_err(explained)?;
     let shown = path.display();
