@@ -85,7 +85,7 @@ use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
 use valetkey_tokio::store::{By, OwnedEvent, Store, StoreError};
-use write::{Answer, From, Job, Writer};
+use write::{Answer, From, Job, Pace, Writer};
 
 /// Jobs and reads that may wait in a queue; whoever comes then waits for a place in it.
 const QUEUE: usize = 1_024;
@@ -162,7 +162,8 @@ impl SqliteStore {
             let reader = Reader { path: path.clone(), queue };
             readers.push(spawn("valetkey-read", &path, move || reader.run())?);
         }
-        let writer = Writer { path: path.clone(), queue: jobs, counts: Arc::clone(&counts), readers };
+        let writer =
+            Writer { path: path.clone(), queue: jobs, counts: Arc::clone(&counts), readers, pace: Pace::default() };
         let writer = spawn("valetkey-write", &path, move || writer.run(conn))?;
         let shared = Arc::new(Shared { path, counts, _threads: Threads(Some(writer)) });
         Ok(Self { writes, loads, pages, shared })

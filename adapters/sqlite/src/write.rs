@@ -1,7 +1,8 @@
 //! The one thread that writes: it takes every job that waits, into one transaction, and answers once that is durable.
 //!
-//! No timer gathers jobs. While one transaction is synced the next jobs queue up, and those that come while they are worked
-//! off join them.
+//! While one transaction is synced the next jobs queue up, and those that come while they are worked off join them. Where a
+//! sync takes long, callers fall into two halves that wait for each other's sync; so those who were just told are given a
+//! part of that time to come again, and share the next one. Who is alone never waits.
 
 use crate::fault::Fault;
 use crate::open;
@@ -12,13 +13,20 @@ use std::iter::from_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, sleep};
+use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use valetkey::server::change::Committed;
 use valetkey_tokio::store::StoreError;
 
 /// Jobs that one transaction takes at most, so that the first of them does not wait for ever.
 const LARGEST_BATCH: usize = 256;
+
+/// A pause while callers come again. A sync that takes no more than some of these is not worth a wait.
+const NAP: Duration = Duration::from_micros(50);
+
+/// At most, however long a sync takes.
+const LONGEST_GATHERING: Duration = Duration::from_millis(4);
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -79,6 +87,16 @@ pub(crate) struct Writer {
     pub(crate) counts: Arc<Counts>,
     /// They end with their queues, and before the last connection is closed, so that this one empties the log.
     pub(crate) readers: Vec<JoinHandle<()>>,
+    pub(crate) pace: Pace,
+}
+
+/// How the last transaction went.
+#[derive(Default)]
+pub(crate) struct Pace {
+    /// What it took to make it durable.
+    sync: Duration,
+    /// Callers that were then told or waiting.
+    callers: usize,
 }
 
 impl Writer {
@@ -118,7 +136,18 @@ impl Writer {
         Ok(())
     }
 
+    /// Waits for the callers of a moment ago, for half a sync at most. Holds no lock meanwhile, so that other
+    /// processes have their turn.
+    fn gather(&self) {
+        let patience = (self.pace.sync / 2).min(LONGEST_GATHERING);
+        let begun = Instant::now();
+        while self.queue.len() + 1 < self.pace.callers && begun.elapsed() + NAP < patience {
+            sleep(NAP);
+        }
+    }
+
     fn transact(&mut self, session: &mut Session<'_>, first: Job) -> Result<(), ()> {
+        self.gather();
         if let Err(error) = session.begin.execute([]) {
             return self.give_up(session, vec![first], error);
         }
@@ -136,10 +165,12 @@ impl Writer {
                 next = self.queue.try_recv().ok();
             }
         }
-        match session.commit.execute([]) {
-            Ok(_) => self.succeed(batch),
-            Err(error) => return self.give_up(session, batch, error),
+        let begun = Instant::now();
+        if let Err(error) = session.commit.execute([]) {
+            return self.give_up(session, batch, error);
         }
+        self.pace = Pace { sync: begun.elapsed(), callers: batch.len() + self.queue.len() };
+        self.succeed(batch);
         Ok(())
     }
 
