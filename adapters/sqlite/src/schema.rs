@@ -46,13 +46,15 @@ pub(crate) enum Found {
     Version(i64),
 }
 
-/// Looks, and writes nothing.
+/// Looks, and writes nothing. In one statement, so that it sees one moment: another process may just be creating it all.
 pub(crate) fn look(conn: &Connection) -> rusqlite::Result<Found> {
-    let number = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, i64>(0));
-    let version = number("PRAGMA user_version")?;
-    Ok(match number("PRAGMA application_id")? {
+    let sql = "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+        FROM pragma_application_id, pragma_user_version";
+    let (id, version, tables): (i64, i64, i64) =
+        conn.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    Ok(match id {
         id if id == i64::from(APPLICATION_ID) => Found::Version(version),
-        0 if version == 0 && number("SELECT count(*) FROM sqlite_schema")? == 0 => Found::Empty,
+        0 if version == 0 && tables == 0 => Found::Empty,
         _ => Found::Foreign,
     })
 }
