@@ -85,7 +85,8 @@ pub async fn run(
     run_with(listener, app, Options::default(), stop, grace).await
 }
 
-/// Listens from now on for being asked to stop: by Ctrl-C, or by SIGTERM as service managers send it.
+/// Listens from now on for being asked to stop: by Ctrl-C, or by SIGTERM as service managers send it. Who
+/// asks twice does not want to wait: then the program ends at once, with an error.
 ///
 /// # Errors
 /// When the signals cannot be had.
@@ -93,16 +94,23 @@ pub async fn run(
 pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
+    let mut either = async move || {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+    };
+    Ok(async move {
+        either().await;
         tracing::info!("asked to stop; letting running requests finish");
+        tokio::spawn(async move {
+            either().await;
+            cut_off();
+        });
     })
 }
 
-/// Listens from now on for being asked to stop by Ctrl-C.
+/// Listens from now on for being asked to stop by Ctrl-C; the second time the program ends at once, with an error.
 ///
 /// # Errors
 /// When the signal cannot be had.
@@ -112,7 +120,16 @@ pub fn asked_to_stop() -> io::Result<impl Future<Output = ()> + Send + 'static> 
     Ok(async move {
         interrupt.recv().await;
         tracing::info!("asked to stop; letting running requests finish");
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            cut_off();
+        });
     })
+}
+
+fn cut_off() -> ! {
+    tracing::error!("asked to stop again; requests that were still running are cut off");
+    std::process::exit(1)
 }
 
 /// Requests to read anew what may have changed: SIGHUP, as service managers send it.

@@ -138,3 +138,23 @@ fn it_is_watched_on_a_listener_of_its_own_and_logs_json_if_asked() {
     drop(server);
     std::fs::remove_dir_all(&folder).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn whoever_asks_twice_does_not_wait_for_running_requests() {
+    let mut server = Running::start(valetkey().args(["--listen", "127.0.0.1:0"]));
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(stream, "POST /token HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+        .unwrap();
+    let mut go_on = [0; 12];
+    stream.read_exact(&mut go_on).unwrap();
+    assert_eq!(&go_on, b"HTTP/1.1 100", "it is at work for this request");
+    let pid = server.child.id().to_string();
+    let ask = || assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    ask();
+    let mut said = BufReader::new(server.child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.contains("asked to stop;")));
+    ask();
+    assert!(said.any(|line| line.contains("asked to stop again")));
+    assert_eq!(server.child.wait().unwrap().code(), Some(1));
+}

@@ -183,14 +183,10 @@ async fn drip(program: &Program, crowd: &mut [Option<Box<dyn Stream>>], number: 
 async fn crowded(size: Size, encrypted: bool) -> usize {
     let program = Arc::new(Program::start(size, encrypted));
     let tenth = size.tenth();
-    // Silent ones fill the server; where there is TLS, every tenth has come that far.
-    let mut idle: Vec<Box<dyn Stream>> = Vec::new();
+    // Silent ones fill the server.
+    let mut idle = Vec::new();
     for n in 0..size.connections {
-        if n % 10 == 0 {
-            idle.push(program.open(n).await.unwrap())
-        } else {
-            idle.push(Box::new(program.connect(n).await))
-        }
+        idle.push(program.open(n).await.unwrap());
     }
     // These have asked for something, and keep the connection.
     let mut kept = Vec::new();
@@ -213,7 +209,8 @@ async fn crowded(size: Size, encrypted: bool) -> usize {
         })
     });
     let good: Vec<_> = good.collect();
-    let header = format!("GET / HTTP/1.1\r\nHost: localhost\r\nx: {}", "y".repeat(KIB));
+    // Nearly as long as a header may be.
+    let header = format!("GET / HTTP/1.1\r\nHost: localhost\r\nx: {}", "y".repeat(28 * KIB));
     let (mut headers, mut bodies) = (Vec::new(), Vec::new());
     headers.resize_with(tenth, || None);
     bodies.resize_with(tenth, || None);
@@ -255,4 +252,19 @@ async fn good_requests_are_served_in_a_crowd_over_tls() {
     let size = Size::wanted();
     let peak = crowded(size, true).await;
     bounded("HTTPS", size, peak, 128 * KIB, 80);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_out_of_open_files_goes_on_with_fewer_connections() {
+    let program = Program::start(Size { connections: 100, long: 0 }, false);
+    let pid = program.child.id();
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
+    let most = u64::try_from(open + 5).unwrap();
+    rlimit::prlimit(pid.try_into().unwrap(), rlimit::Resource::NOFILE, Some((most, most)), None).unwrap();
+    let mut crowd = Vec::new();
+    for n in 0..10 {
+        crowd.push(program.connect(n).await);
+    }
+    let answer = program.token(11).await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }

@@ -200,3 +200,43 @@ fn files_that_cannot_serve_are_named_with_what_is_wrong() {
     let secret = good_key.lines().nth(1).unwrap();
     assert!(!format!("{tls:?}").contains(secret));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_program_reads_its_certificates_again_when_it_gets_sighup() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Child, Command, Stdio};
+
+    struct Program(Child);
+    impl Drop for Program {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    let authority = Authority::new("hangup");
+    authority.certify();
+    let TlsFiles { cert, key } = authority.files();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.args(["--listen", "127.0.0.1:0", "--db", ":memory:", "--tls-cert"]).arg(&cert).arg("--tls-key").arg(&key);
+    let mut child = Program(command.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(child.0.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("Valetkey serves https://"), "{line}");
+    let address = line.split_once(" on ").unwrap().1.split_once(". ").unwrap().0.parse().unwrap();
+    let mut said = BufReader::new(child.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let pid = child.0.id().to_string();
+    let mut hang_up = |answer: &str| {
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        let line = said.find(|line| line.contains("certificates")).unwrap();
+        assert!(line.contains(answer), "{line}");
+    };
+    let second = authority.certify();
+    hang_up("were read again");
+    assert_eq!(certificate(&authority.connect(address, &version::TLS12).await.unwrap()), second);
+    std::fs::write(&cert, "").unwrap();
+    hang_up("holds no certificate");
+    assert_eq!(certificate(&authority.connect(address, &version::TLS12).await.unwrap()), second);
+}

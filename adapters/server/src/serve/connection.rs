@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until, timeout};
+use tokio_rustls::server::TlsStream;
 use tower_service::Service as _;
 
 /// What a peer may go on sending after the last answer, so that it gets to read that answer: closing at once would tell
@@ -95,13 +96,30 @@ impl Connection {
     }
 }
 
-enum Either {
-    Plain(TcpStream),
-    Tls(Box<tokio_rustls::server::TlsStream<TcpStream>>),
+/// What HTTP is spoken over.
+trait Transport: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn tcp(&self) -> &TcpStream;
 }
 
-async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    stream: S,
+impl Transport for TcpStream {
+    fn tcp(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Transport for Box<TlsStream<TcpStream>> {
+    fn tcp(&self) -> &TcpStream {
+        self.get_ref().0
+    }
+}
+
+enum Either {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+async fn talk(
+    stream: impl Transport,
     common: &Common,
     peer: SocketAddr,
     pace: &Arc<Pace>,
@@ -112,31 +130,38 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let service = Service { app: common.app.clone(), peer, pace: Arc::clone(pace) };
     let mut http = common.http.serve_connection(io, service);
     let mut stopping = false;
-    loop {
+    let cut_off = loop {
         tokio::select! {
             biased;
             ended = &mut http => {
                 if let Err(error) = ended {
                     tracing::debug!(%peer, %error, "a connection ended");
                 }
-                break;
+                break false;
             }
-            () = pace.seat().taken_away() => return,
+            () = pace.seat().taken_away() => break true,
             () = pace.overdue(alarm.as_mut()) => {
                 if !pace.make_late() {
-                    return;
+                    break pace.phase() != Phase::Idle;
                 }
             }
             _ = stop.wait_for(|stopping| *stopping), if !stopping => {
                 stopping = true;
                 if pace.phase() == Phase::Idle {
-                    break;
+                    break false;
                 }
                 Pin::new(&mut http).graceful_shutdown();
             }
         }
-    }
+    };
     let mut stream = http.into_parts().io.into_inner().stream;
+    if cut_off {
+        if pace.phase() == Phase::Answer {
+            // Otherwise the operating system would go on holding what a slow reader has not taken.
+            let _ = stream.tcp().set_zero_linger();
+        }
+        return;
+    }
     let ending = async {
         // As far as the other side takes it; for TLS this says that nothing was cut off.
         let _ = stream.shutdown().await;
