@@ -285,6 +285,11 @@ impl<'r> NeedOwner<'r> {
         self.m.text(self.request.resource)
     }
 
+    /// The request as it came, for a page that sends the browser to it once more. It holds `state`: it goes into no log.
+    pub fn query(&self) -> &str {
+        self.m.text(self.request.query)
+    }
+
     /// For how many seconds each access token will be good.
     pub const fn access_lifetime(&self) -> u32 {
         self.m.server.policy.access_lifetime

@@ -429,6 +429,7 @@ fn the_owner_is_told_what_is_asked() {
     assert_eq!((need.scope(), need.resource()), ("read write", "https://api.example/"));
     assert_eq!((need.redirect_uri(), need.access_lifetime()), (crate::world::WEB_CB, 600));
     assert_eq!(need.grant_lifetime(), Some(90 * 86_400));
+    assert_eq!(need.query(), query, "as it came, to be asked once more");
     let step = need.resume(Owner::Denied);
     let done = w.finish(step);
     assert_eq!((done.error().as_str(), done.param("iss").as_deref()), ("access_denied", Some(ISSUER)));

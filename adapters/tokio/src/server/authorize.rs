@@ -48,6 +48,8 @@ pub struct Pending {
     pub access_lifetime: u32,
     /// For how many seconds at most it can be renewed without asking; `None` if not at all.
     pub grant_lifetime: Option<u32>,
+    /// The request as it came, without the `?`: after login a page can send the browser to `/authorize` once more with it.
+    pub query: String,
     /// The request, for the page to carry in a form field and to send back by POST.
     pub sealed: String,
 }
@@ -149,6 +151,7 @@ fn pending(need: &NeedOwner<'_>, browser: &str) -> Pending {
         resource: need.resource().to_owned(),
         access_lifetime: need.access_lifetime(),
         grant_lifetime: need.grant_lifetime(),
+        query: need.query().to_owned(),
         sealed: need.export(browser, &mut buf).expect("a request is at most `MAX_REQUEST` bytes").to_owned(),
     }
 }

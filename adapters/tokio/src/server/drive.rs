@@ -9,10 +9,10 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Committed, Event, Key, found};
+use valetkey::server::change::{Change, Committed, Event, Key, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::OwnedRecord;
-use valetkey::server::{NeedClient, NeedCommit, NeedOwner, Reply, Step};
+use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
 
 /// How long a store may take for one answer, resending included.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -72,10 +72,13 @@ pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option
                     None => need.fail(),
                 }
             }
-            Step::Commit(need) => match commit(&need, store).await {
-                Some(outcome) => need.resume(outcome),
-                None => need.fail(),
-            },
+            Step::Commit(need) => {
+                let outcome = commit(&need.change(), store).await;
+                match outcome {
+                    Some(outcome) => need.resume(outcome),
+                    None => need.fail(),
+                }
+            }
             Step::Owner(need) => return End::Owner(need),
             Step::Reply(reply) => {
                 if let Some(event) = reply.event() {
@@ -100,12 +103,12 @@ async fn client<'r, S: Store>(need: NeedClient<'r>, store: &S) -> Step<'r> {
     }
 }
 
-/// After an error the outcome is unknown: the same change is sent again, which is harmless, until the deadline.
-async fn commit<S: Store>(need: &NeedCommit<'_>, store: &S) -> Option<Committed> {
-    let change = need.change();
+/// Commits a change and tells `tracing` of its event. After an error the outcome is unknown: the same change is sent
+/// again, which is harmless, until [`DEADLINE`]; then `None`.
+pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committed> {
     let (deadline, mut pause) = (Instant::now() + DEADLINE, PAUSE);
     loop {
-        match timeout_at(deadline, store.commit(&change)).await {
+        match timeout_at(deadline, store.commit(change)).await {
             Ok(Ok(outcome)) => {
                 if let (Committed::Applied, Some(event)) = (outcome, change.event) {
                     committed(&event);

@@ -22,7 +22,7 @@ mod drive;
 mod router;
 
 pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
-pub use drive::{DEADLINE, End, Verifier, drive};
+pub use drive::{DEADLINE, End, Verifier, commit, drive};
 pub use router::router;
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
@@ -86,6 +86,11 @@ impl<S> AuthorizationServer<S> {
     /// The issuer identifier.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The policy.
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// The store.
