@@ -1,10 +1,11 @@
 //! Puts the program together: settings, keys, the protocol's endpoints, the pages and the demo, over a store.
 
-use crate::authorize::{self, People};
+use crate::authorize;
 use crate::config::{Config, Lifetimes, metadata_url};
 use crate::keys::Keys;
 use crate::pages::Site;
 use crate::passwords::Passwords;
+use crate::people::People;
 use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
@@ -31,6 +32,7 @@ pub struct Program<S> {
     /// The pool that checks passwords and secrets, to watch its queue.
     pub passwords: Passwords,
     server: Arc<AuthorizationServer<S>>,
+    sessions: Sessions,
 }
 
 impl<S> fmt::Debug for Program<S> {
@@ -45,7 +47,9 @@ impl<S> Program<S> {
     /// # Errors
     /// When there is none; then the old ones stay.
     pub fn replace_keys(&self, keys: &Keys) -> Result<(), BadServer> {
-        self.server.replace_keys(keys.for_tokens())
+        self.server.replace_keys(keys.for_tokens())?;
+        self.sessions.replace_keys(keys.for_cookies());
+        Ok(())
     }
 }
 
@@ -61,8 +65,7 @@ pub async fn assemble<S: Store>(
     keys: &Keys,
 ) -> Result<Program<S>, Box<dyn Error>> {
     let passwords = Passwords::for_this_machine();
-    let cookies = keys.for_cookies().into_iter().next().ok_or("there is no server key")?;
-    let sessions = Sessions::new(cookies, issuer.starts_with("https://"));
+    let sessions = Sessions::new(keys.for_cookies(), issuer.starts_with("https://"));
     if config.is_local() && seed::is_empty(&store).await? {
         seed::demo(&store, &passwords).await?;
     }
@@ -84,7 +87,7 @@ pub async fn assemble<S: Store>(
     let server = Arc::new(server);
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
-    let people = People::new(Arc::clone(&server), sessions, passwords.clone(), scopes, config.proxies.clone());
+    let people = People::new(Arc::clone(&server), sessions.clone(), passwords.clone(), scopes, config.proxies.clone());
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
     let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
@@ -93,7 +96,7 @@ pub async fn assemble<S: Store>(
     if demo {
         app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));
     }
-    Ok(Program { app, demo, passwords, server })
+    Ok(Program { app, demo, passwords, server, sessions })
 }
 
 /// Records whose secrets everyone knows are in a store that others than this machine could reach.

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answered, Program};
-use reqwest::header::{CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use reqwest::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
 use valetkey::server::record::{Account, OwnedRecord, Record};
 use valetkey::time::UnixTime;
@@ -37,6 +37,25 @@ async fn a_person_logs_in_consents_and_the_client_gets_tokens() {
     assert_eq!(tokens.status, 200, "{tokens:?}");
     assert_eq!(tokens.json()["scope"], "read write");
     assert!(tokens.json()["refresh_token"].is_string());
+}
+
+#[tokio::test]
+async fn login_and_logout_lead_back_to_the_same_request_so_that_loading_again_sends_no_form() {
+    let program = Program::start().await;
+    let mut browser = program.browser();
+    let asked = program.authorize_url().replace(&program.url, "");
+    let page = browser.get(&program.authorize_url()).await;
+    let (pending, csrf) = (page.hidden("pending"), page.hidden("csrf"));
+    let fields = [("pending", &*pending), ("csrf", &*csrf), ("username", "alice"), ("password", "wonderland")];
+    let answered = browser.post("/login", &fields).await;
+    assert_eq!((answered.status, answered.header(LOCATION)), (303, &*asked));
+    assert_eq!(answered.header(CACHE_CONTROL), "no-store");
+    let page = browser.get(&program.authorize_url()).await;
+    assert!(is_consent_page(&page));
+    let (pending, csrf) = (page.hidden("pending"), page.hidden("csrf"));
+    let fields = [("pending", &*pending), ("csrf", &*csrf), ("decision", "switch")];
+    let answered = browser.post("/consent", &fields).await;
+    assert_eq!((answered.status, answered.header(LOCATION)), (303, &*asked));
 }
 
 #[tokio::test]

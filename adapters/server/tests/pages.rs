@@ -2,7 +2,11 @@
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
-use valetkey_server::pages::{ConsentPage, ErrorPage, LandingPage, LoginError, LoginPage, ScopeChoice, Site, span};
+use valetkey::time::UnixTime;
+use valetkey_server::pages::{
+    AccountPage, Allowed, ConsentPage, ErrorPage, LandingPage, LoginError, LoginPage, LoginTo, Notice, ScopeChoice,
+    Site, span,
+};
 
 fn open(response: Response) -> (StatusCode, HeaderMap, String) {
     let (parts, body) = response.into_parts();
@@ -16,7 +20,7 @@ fn site() -> Site {
 }
 
 fn login(site: &Site, error: Option<LoginError>) -> LoginPage<'_> {
-    LoginPage { site, pending: "sealed", csrf: "token", client_name: "Demo web", username: "", error }
+    LoginPage { site, csrf: "token", to: LoginTo::Client { pending: "sealed", name: "Demo web" }, username: "", error }
 }
 
 fn scopes() -> Vec<ScopeChoice<'static>> {
@@ -41,6 +45,90 @@ fn consent<'a>(site: &'a Site, scopes: &'a [ScopeChoice<'a>]) -> ConsentPage<'a>
         grant_seconds: Some(90 * 86_400),
         error: None,
     }
+}
+
+/// 23 November 2026, 17:05 UTC.
+const NOW: UnixTime = UnixTime(1_795_453_500);
+
+fn allowed() -> Allowed {
+    Allowed {
+        client_id: "demo-web".to_owned(),
+        client_name: "Demo web".to_owned(),
+        scopes: vec![("read".to_owned(), Some("Read your data".to_owned())), ("odd".to_owned(), None)],
+        since: NOW,
+        until: NOW.plus(90 * 86_400),
+        idle_seconds: Some(30 * 86_400),
+        renewed: None,
+    }
+}
+
+fn account<'a>(site: &'a Site, allowed: &'a [Allowed]) -> AccountPage<'a> {
+    AccountPage {
+        site,
+        csrf: "token",
+        account: "Alice",
+        subject: "a1",
+        allowed,
+        goes_on: false,
+        next: None,
+        notice: None,
+        now: NOW,
+    }
+}
+
+#[test]
+fn the_account_page_says_who_may_do_what_from_when_to_when() {
+    let (site, entries) = (site(), [allowed()]);
+    let (status, _, html) = open(account(&site, &entries).respond());
+    assert_eq!(status, StatusCode::OK);
+    assert!(html.contains("<bdi>Alice</bdi>") && html.contains("<bdi>Demo web</bdi></h3>"), "{html}");
+    assert!(html.contains("<li>Read your data</li>") && html.contains("<code>odd</code> (no description)"));
+    assert!(html.contains("<dt>Since</dt><dd>23 November 2026</dd>"));
+    assert!(html.contains("<dt>Until</dt><dd>21 February 2027, or after 30 days without use</dd>"));
+    assert!(html.contains("<dt>Last renewed</dt><dd>Not yet</dd>"));
+    assert!(html.contains(r#"<input type="hidden" name="client_id" value="demo-web">"#));
+    assert!(html.contains(r#"value="end" aria-describedby="client-1">"#) && html.contains(r#"id="client-1""#));
+    assert!(html.contains(r#"value="log-out""#) && html.contains(r#"value="end-logins""#));
+    assert_eq!(html.matches(r#"name="csrf" value="token""#).count(), 3);
+    assert_eq!(html.matches(r#"name="subject" value="a1""#).count(), 3);
+    assert!(!html.contains("role=\"status\"") && !html.contains("?after="));
+}
+
+#[test]
+fn of_what_ends_soon_or_was_renewed_the_hour_is_told() {
+    let site = site();
+    let soon = Allowed { until: NOW.plus(600), idle_seconds: None, renewed: Some(NOW), ..allowed() };
+    let (_, _, html) = open(account(&site, &[soon]).respond());
+    assert!(html.contains("<dd>23 November 2026 at 17:15 UTC</dd>"), "{html}");
+    assert!(html.contains("<dt>Last renewed</dt><dd>23 November 2026 at 17:05 UTC</dd>"));
+    let kept = Allowed { until: UnixTime::FOR_EVER, idle_seconds: None, scopes: Vec::new(), ..allowed() };
+    let (_, _, html) = open(account(&site, &[kept]).respond());
+    assert!(html.contains("<dd>When you end it</dd>") && html.contains("may do nothing else"));
+}
+
+#[test]
+fn an_account_without_applications_says_so_and_a_long_list_goes_on() {
+    let site = site();
+    let (_, _, html) = open(account(&site, &[]).respond());
+    assert!(html.contains("None. When you allow one"));
+    let page = AccountPage { goes_on: true, next: Some("0a"), ..account(&site, &[]) };
+    let (_, _, html) = open(page.respond());
+    assert!(html.contains("none on this page") && html.contains(r#"href="/account?after=0a""#));
+    assert!(html.contains(r#"<a href="/account">"#));
+}
+
+#[test]
+fn what_was_done_is_told_once_it_is_done() {
+    let site = site();
+    for notice in [Notice::Ended, Notice::OtherLoginsEnded, Notice::LoggedOut] {
+        assert_eq!(Notice::read(notice.word()), Some(notice));
+        let (_, _, html) = open(AccountPage { notice: Some(notice), ..account(&site, &[]) }.respond());
+        assert!(html.contains(&format!(r#"role="status">{notice}<"#)), "{html}");
+        let to = LoginTo::Account { notice: Some(notice) };
+        let (_, _, html) = open(LoginPage { to, ..login(&site, None) }.respond());
+        assert!(html.contains(&format!(r#"role="status">{notice}<"#)) && !html.contains("name=\"pending\""));
+    }
+    assert_eq!(Notice::read("anything else"), None);
 }
 
 #[test]
@@ -158,9 +246,15 @@ fn rfc9700_4_16_01_every_page_forbids_framing_script_and_storing() {
         code: None,
     };
     let landing = LandingPage { site: &site, issuer: "i", metadata: "m", demo: false };
-    for response in
-        [login(&site, None).respond(), consent(&site, &scopes).respond(), error.respond(), landing.respond()]
-    {
+    let to = LoginTo::Account { notice: Some(Notice::LoggedOut) };
+    for response in [
+        login(&site, None).respond(),
+        LoginPage { to, ..login(&site, None) }.respond(),
+        consent(&site, &scopes).respond(),
+        account(&site, &[allowed()]).respond(),
+        error.respond(),
+        landing.respond(),
+    ] {
         let (_, headers, html) = open(response);
         let csp = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         for part in ["default-src 'none'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {
@@ -181,7 +275,16 @@ fn what_came_from_outside_is_escaped() {
         ScopeChoice { name: evil, description: None, chosen: true },
         ScopeChoice { name: "b", description: Some(evil), chosen: true },
     ];
-    let page = LoginPage { site: &site, pending: evil, csrf: evil, client_name: evil, username: evil, error: None };
+    let to = LoginTo::Client { pending: evil, name: evil };
+    let page = LoginPage { site: &site, csrf: evil, to, username: evil, error: None };
+    let entries = [Allowed {
+        client_id: evil.to_owned(),
+        client_name: evil.to_owned(),
+        scopes: vec![(evil.to_owned(), None), ("b".to_owned(), Some(evil.to_owned()))],
+        ..allowed()
+    }];
+    let account =
+        AccountPage { csrf: evil, account: evil, subject: evil, next: Some(evil), ..account(&site, &entries) };
     let consent = ConsentPage {
         pending: evil,
         csrf: evil,
@@ -201,7 +304,7 @@ fn what_came_from_outside_is_escaped() {
         what_to_do: evil,
         code: Some(evil),
     };
-    for response in [page.respond(), consent.respond(), error.respond()] {
+    for response in [page.respond(), consent.respond(), error.respond(), account.respond()] {
         let (_, _, html) = open(response);
         assert!(!html.contains("<script>") && !html.contains(r#""">"#), "{html}");
     }

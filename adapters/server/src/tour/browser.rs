@@ -2,7 +2,7 @@
 
 use super::http::{Answer, Request, encode};
 use super::{Result, Tour, page};
-use reqwest::header::SET_COOKIE;
+use reqwest::header::{LOCATION, SET_COOKIE};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
@@ -16,7 +16,8 @@ impl Browser {
         self.send(tour, Request { url: url.to_owned(), ..Request::default() }).await
     }
 
-    /// Sends the form that has `wanted` (a field or a button), with what the person typed.
+    /// Sends the form that has `wanted` (a field or a button), with what the person typed, and goes on to the page that the
+    /// server names instead of an answer.
     pub(super) async fn submit(
         &mut self,
         tour: &mut Tour<'_, '_>,
@@ -30,7 +31,14 @@ impl Browser {
         let fields = form.fields.iter().map(|(name, value)| (&**name, &**value));
         let body = encode(fields.chain(typed.iter().copied()))?;
         let url = format!("{issuer}{}", form.action);
-        self.send(tour, Request { url, form: Some(body), ..Request::default() }).await
+        let answer = self.send(tour, Request { url, form: Some(body), ..Request::default() }).await?;
+        let location = answer.header(LOCATION);
+        if !location.starts_with('/') {
+            return Ok(answer);
+        }
+        let path = location.split('?').next().unwrap_or_default();
+        tour.scene.message("server", "browser", &format!("{} Location: {path}", answer.status))?;
+        self.open(tour, &format!("{issuer}{location}")).await
     }
 
     async fn send(&mut self, tour: &mut Tour<'_, '_>, request: Request) -> Result<Answer> {

@@ -142,12 +142,20 @@ impl Browser<'_> {
         self.send(request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")).await
     }
 
-    /// Fills in and sends the form of a page: its hidden fields go along.
+    /// Fills in and sends the form of a page: its hidden fields go along. Goes on to where the server sends it, as long as
+    /// that is a page of its own.
     pub(crate) async fn submit(&mut self, page: &Answered, path: &str, fields: &[(&str, &str)]) -> Answered {
-        let (pending, csrf) = (page.hidden("pending"), page.hidden("csrf"));
-        let subject = page.maybe_hidden("subject").unwrap_or_default();
-        let hidden = [("pending", &*pending), ("csrf", &*csrf), ("subject", &*subject)];
-        self.post(path, &[&hidden, fields].concat()).await
+        let hidden: Vec<_> = ["pending", "csrf", "subject"]
+            .into_iter()
+            .filter_map(|name| Some((name, page.maybe_hidden(name)?)))
+            .collect();
+        let hidden: Vec<_> = hidden.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let answered = self.post(path, &[&hidden, fields].concat()).await;
+        if answered.header(LOCATION).starts_with('/') {
+            assert_eq!(answered.status, 303, "the form must not be sent again: {answered:?}");
+            return self.get(&format!("{}{}", self.program.url, answered.header(LOCATION))).await;
+        }
+        answered
     }
 
     pub(crate) async fn log_in(&mut self, page: &Answered, username: &str, password: &str) -> Answered {
