@@ -4,13 +4,13 @@ import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 import { ALICE, ISSUER } from './program.mjs';
 
-/** Starts Chromium, without anything that would leave this machine. */
-export function launch() {
+/** Starts Chromium, without anything that would leave this machine. `args` are more of its options. */
+export function launch(args = []) {
   return chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-      '--disable-component-update', '--disable-sync',
+      '--disable-component-update', '--disable-sync', ...args,
     ],
   });
 }

@@ -5,7 +5,8 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { launch, listen, logIn } from './chromium.mjs';
-import { ISSUER, WEB, authorizeUrl } from './program.mjs';
+import { Person } from './person.mjs';
+import { ISSUER, SPA, WEB, authorizeUrl, tokensFor } from './program.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SCREENSHOTS = process.env.VALETKEY_SCREENSHOTS;
@@ -16,6 +17,8 @@ let browser, client;
 before(async () => {
   mkdirSync(SCREENSHOTS, { recursive: true });
   [browser, client] = await Promise.all([launch(), listen()]);
+  const alice = new Person();
+  for (const who of [WEB, SPA]) await tokensFor(alice, who);
 });
 after(async () => {
   await browser?.close();
@@ -39,6 +42,26 @@ const PAGES = {
     await page.goto(ask());
     await logIn(page);
     await page.getByRole('button', { name: 'Allow', exact: true }).waitFor();
+  },
+  'account-login': async (page) => {
+    await page.goto(`${ISSUER}/account`);
+    await page.getByLabel('Password').waitFor();
+  },
+  account: async (page) => {
+    await page.goto(`${ISSUER}/account`);
+    await logIn(page);
+    await page.getByRole('region', { name: 'Demo web' }).waitFor();
+    await page.getByRole('region', { name: 'Demo browser app' }).waitFor();
+  },
+  'account-told': async (page) => {
+    await PAGES.account(page);
+    await page.getByRole('button', { name: 'Sign out everywhere else' }).click();
+    await page.getByRole('status').waitFor();
+  },
+  'signed-out': async (page) => {
+    await PAGES.account(page);
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('status').waitFor();
   },
   error: async (page) => {
     const answer = await page.goto(authorizeUrl(WEB, { redirect_uri: 'https://attacker.example/' }));
@@ -92,17 +115,20 @@ for (const [size, viewport] of Object.entries(SIZES)) {
 
 test('small targets are large enough for a finger', async () => {
   const page = await newPage({ viewport: SIZES.phone });
-  await PAGES.consent(page);
-  for (const button of await page.getByRole('button').all()) {
-    const { width, height } = await button.boundingBox();
-    assert.ok(width >= 24 && height >= 24, `${await button.innerText()}: ${width} x ${height}`);
+  for (const visit of [PAGES.consent, PAGES.account]) {
+    await visit(page);
+    for (const button of await page.getByRole('button').all()) {
+      const { width, height } = await button.boundingBox();
+      assert.ok(width >= 24 && height >= 24, `${await button.innerText()}: ${width} x ${height}`);
+    }
+    await page.context().clearCookies();
   }
   await page.close();
 });
 
 test('with text at twice its size nothing is cut off', async () => {
   const page = await newPage({ viewport: SIZES.phone });
-  for (const visit of [PAGES.login, PAGES.consent, PAGES.error]) {
+  for (const visit of [PAGES.login, PAGES.consent, PAGES.account, PAGES.error]) {
     await visit(page);
     await page.addStyleTag({ content: 'html { font-size: 200% !important }' });
     assert.equal(await overflow(page), 0, `pixels beyond the right edge of ${page.url()}`);
