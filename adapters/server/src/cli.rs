@@ -1,6 +1,7 @@
 //! The command line: what can be typed, and by which name each option is read from the environment.
 
 use crate::logs::LogFormat;
+use crate::operator;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -17,7 +18,7 @@ pub struct Cli {
 }
 
 /// The commands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Serve until stopped (the default).
     Serve,
@@ -26,6 +27,9 @@ pub enum Command {
     /// Draw and replace the server keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// What an operator does with the database.
+    #[command(flatten)]
+    Operator(operator::cli::Command),
 }
 
 /// What can be done with the server keys.

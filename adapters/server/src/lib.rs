@@ -24,6 +24,7 @@ pub mod login;
 pub mod logs;
 pub mod measured;
 pub mod metrics;
+pub mod operator;
 pub mod pages;
 pub mod passwords;
 pub mod people;

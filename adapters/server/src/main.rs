@@ -10,7 +10,7 @@ use valetkey_server::keys::Keys;
 use valetkey_server::program::unix_time;
 use valetkey_server::run::{CLOCK, key_file, run};
 use valetkey_server::sessions::LOGIN_SECONDS;
-use valetkey_server::{chart, logs, tour};
+use valetkey_server::{chart, logs, operator, tour};
 
 /// Wrong settings, as for a wrong flag.
 const USAGE: u8 = 2;
@@ -22,6 +22,7 @@ async fn main() -> ExitCode {
         Command::Serve => serve(&cli.options).await,
         Command::Tour => tour().await,
         Command::Keys(KeysCommand::RotateServer) => rotate(&cli.options),
+        Command::Operator(command) => operate(&command, &cli.options).await,
     }
 }
 
@@ -53,6 +54,17 @@ fn rotate(options: &Options) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &error),
+    }
+}
+
+async fn operate(command: &operator::cli::Command, options: &Options) -> ExitCode {
+    let config = match begin(options, "warn") {
+        Ok(config) => config,
+        Err(code) => return code,
+    };
+    match operator::run(command, &config, &mut io::stdout()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => fail(failed.code(), &failed),
     }
 }
 

@@ -1,0 +1,227 @@
+//! The operator's commands as they are typed.
+
+use super::clock::Since;
+use clap::{Args, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use valetkey::server::record::Digest;
+
+/// The commands.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Add, show, change and remove clients.
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Add people who can log in, and lock them out.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// Show and end what people, and clients for themselves, were given.
+    #[command(subcommand)]
+    Grant(GrantCommand),
+    /// Show what happened, oldest first.
+    Audit(Audit),
+    /// Back the database up.
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Check settings, database and server keys, without serving.
+    Check,
+}
+
+/// What can be done with clients.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum ClientCommand {
+    /// Register a client. Where a secret is drawn, it is shown this once.
+    Add(ClientAdd),
+    /// Show all clients.
+    List(Format),
+    /// Show one client.
+    Show {
+        /// Its id.
+        client_id: String,
+        /// As JSON.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Remove a client and end its grants. Its id is not used again.
+    ///
+    /// If it breaks off, say it again: it goes on.
+    Remove {
+        /// Its id.
+        client_id: String,
+    },
+    /// Draw a new secret for a client and show it once. The old one is good no more.
+    Secret {
+        /// Its id.
+        client_id: String,
+        /// As JSON.
+        #[command(flatten)]
+        format: Format,
+    },
+}
+
+/// What a new client is.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ClientAdd {
+    /// Its id, in printable ASCII.
+    pub client_id: String,
+    /// What people are shown [default: its id].
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where its codes may be sent; may be said several times. Compared exactly, but for the port of a loopback address.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// A grant that it may use; may be said several times [default: code and refresh with a redirect URI, else
+    /// client_credentials, and none for an API that may introspect].
+    #[arg(long = "grant", value_name = "GRANT")]
+    pub grants: Vec<GrantType>,
+    /// Scopes that it may have, with spaces between; may be said several times [default: none].
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Vec<String>,
+    /// A resource (RFC 8707) that it may name; may be said several times.
+    #[arg(long, value_name = "URI")]
+    pub resource: Vec<String>,
+    /// It can keep no secret, as a page or an app on people's devices: PKCE alone protects it.
+    #[arg(long, conflicts_with = "secret_stdin")]
+    pub public: bool,
+    /// Read its secret from standard input, or ask for it in a terminal, instead of drawing one.
+    #[arg(long)]
+    pub secret_stdin: bool,
+    /// It may introspect tokens, as APIs do.
+    #[arg(long, conflicts_with = "public")]
+    pub may_introspect: bool,
+    /// What its access tokens are.
+    #[arg(long, value_enum, default_value_t)]
+    pub token_kind: TokenKind,
+    /// As JSON.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// The grants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GrantType {
+    /// A person agrees, and a code is sent.
+    #[value(alias = "authorization_code")]
+    Code,
+    /// The client for itself.
+    #[value(name = "client_credentials")]
+    ClientCredentials,
+    /// Tokens are renewed without the person.
+    #[value(alias = "refresh_token")]
+    Refresh,
+}
+
+/// What access tokens are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TokenKind {
+    /// Random text, good for as long as the server says so.
+    #[default]
+    Opaque,
+}
+
+/// What can be done with people's accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum UserCommand {
+    /// Add a person. The password is asked for in a terminal, else read from standard input.
+    Add {
+        /// The name to log in with, which is also the `sub` of tokens.
+        subject: String,
+        /// What the pages call this person [default: the name to log in with].
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Give a person another password, and end their logins. Their grants stay.
+    Passwd {
+        /// The name that they log in with.
+        subject: String,
+    },
+    /// Lock a person out, and end their logins and grants.
+    ///
+    /// If it breaks off, say it again: it goes on.
+    Lock {
+        /// The name that they log in with.
+        subject: String,
+    },
+    /// Let a locked person in again. What was ended stays ended.
+    Unlock {
+        /// The name that they log in with.
+        subject: String,
+    },
+    /// Show all people.
+    List(Format),
+}
+
+/// What can be done with grants.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum GrantCommand {
+    /// Show the grants that give something.
+    List {
+        /// Those of this person alone.
+        #[arg(long, value_name = "SUBJECT")]
+        user: Option<String>,
+        /// Those of this client alone.
+        #[arg(long, value_name = "CLIENT_ID")]
+        client: Option<String>,
+        /// Those too that ended or expired, for as long as they are kept.
+        #[arg(long)]
+        all: bool,
+        /// As JSON.
+        #[command(flatten)]
+        format: Format,
+    },
+    /// End one grant, or those of a person or a client: none of its codes and tokens is good any more.
+    Revoke(Which),
+}
+
+/// Which grants to end.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+#[group(required = true, multiple = false)]
+pub struct Which {
+    /// The one with this id, as `grant list` shows it.
+    #[arg(value_parser = read_id)]
+    pub id: Option<Digest>,
+    /// All that this person gave.
+    #[arg(long, value_name = "SUBJECT")]
+    pub user: Option<String>,
+    /// All that this client has.
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+}
+
+/// Which events to show, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct Audit {
+    /// Those of this client alone.
+    #[arg(long, value_name = "CLIENT_ID")]
+    pub client: Option<String>,
+    /// Those of this person alone.
+    #[arg(long, value_name = "SUBJECT")]
+    pub user: Option<String>,
+    /// None from before: so long ago, as 30min, 12h or 7d, or a time in UTC, as 2026-01-31 or 2026-01-31T08:00:00Z.
+    #[arg(long, value_name = "DURATION|DATE")]
+    pub since: Option<Since>,
+    /// As JSON.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// How something is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
+pub struct Format {
+    /// As JSON, one object a line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be done with the database.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum DbCommand {
+    /// Copy the database into a new file, while it is in use. The server keys are not in it.
+    Backup {
+        /// The file, which must not be there.
+        file: PathBuf,
+    },
+}
+
+fn read_id(text: &str) -> Result<Digest, String> {
+    Digest::from_hex(text).ok_or_else(|| "the id of a grant is 64 hexadecimal digits".to_owned())
+}

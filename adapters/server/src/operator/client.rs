@@ -1,0 +1,252 @@
+//! `valetkey client`: who may ask for tokens.
+
+use super::cli::{ClientAdd, ClientCommand, GrantType, TokenKind};
+use super::clock::now;
+use super::records::{Records, drawn};
+use super::table::{Row, Table, object, visible};
+use super::{Failed, count, show_secret, typed};
+use crate::passwords::{Password, Passwords};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde::Serialize;
+use std::io::Write;
+use std::path::Path;
+use valetkey::server::change::{Key, Kind};
+use valetkey::server::record::{Client, ClientAuth, GrantTypes, OwnedClient, OwnedRecord};
+use valetkey::server::{OperateError, change_client, register_client, remove_client, secret_digest};
+use valetkey::text::grammar;
+use valetkey_tokio::store::By;
+use zeroize::Zeroizing;
+
+pub(super) async fn run(command: &ClientCommand, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
+    match command {
+        ClientCommand::Add(asked) => add(asked, db, out).await,
+        ClientCommand::List(format) => list(&Records::existing(db)?, format.json, out).await,
+        ClientCommand::Show { client_id, format } => show(&Records::existing(db)?, client_id, format.json, out).await,
+        ClientCommand::Remove { client_id } => remove(&Records::existing(db)?, client_id, out).await,
+        ClientCommand::Secret { client_id, format } => {
+            secret(&Records::existing(db)?, client_id, format.json, out).await
+        }
+    }
+}
+
+/// A new secret, shown once.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    client_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_secret: Option<&'a str>,
+}
+
+/// A secret, and what is kept of it.
+struct Secret {
+    auth: ClientAuth,
+    /// Drawn here, so that it must be shown.
+    drawn: Option<Zeroizing<String>>,
+    kept: String,
+}
+
+impl Secret {
+    /// 256 bits from the operating system.
+    fn draw() -> Result<Self, Failed> {
+        let bytes = Zeroizing::new(drawn::<32>()?);
+        let secret = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_slice()));
+        Ok(Self { auth: ClientAuth::Drawn, kept: secret_digest(&secret).to_string(), drawn: Some(secret) })
+    }
+
+    async fn ask(client_id: &str) -> Result<Self, Failed> {
+        let secret = typed::secret(&format!("secret of client `{}`", visible(client_id)))?;
+        if !grammar::is_vschar(&secret) {
+            return Err(Failed::Usage("a client's secret must be printable ASCII (RFC 6749, appendix A.2)".to_owned()));
+        }
+        let hash = Passwords::new(1, 0).hash(Password::new(secret.to_string())).await.ok().flatten();
+        let kept = hash.ok_or_else(|| Failed::Not("the secret could not be hashed".to_owned()))?;
+        Ok(Self { auth: ClientAuth::Chosen, drawn: None, kept })
+    }
+}
+
+async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
+    let TokenKind::Opaque = asked.token_kind;
+    let id = &asked.client_id;
+    let secret = match (asked.public, asked.secret_stdin) {
+        (true, _) => Secret { auth: ClientAuth::Public, drawn: None, kept: String::new() },
+        (false, true) => Secret::ask(id).await?,
+        (false, false) => Secret::draw()?,
+    };
+    let words = |list: &[String]| list.join(" ");
+    let (redirect_uris, scope, resource) = (words(&asked.redirect_uris), words(&asked.scope), words(&asked.resource));
+    let client = Client {
+        client_id: id,
+        name: asked.name.as_deref().unwrap_or(id),
+        auth: secret.auth,
+        secret: &secret.kept,
+        redirect_uris: &redirect_uris,
+        grant_types: grant_types(asked),
+        scope: &scope,
+        resource: &resource,
+        may_introspect: asked.may_introspect,
+        live: true,
+    };
+    let change = register_client(drawn()?, now()?, client).map_err(|error| Failed::Usage(error.to_string()))?;
+    let records = Records::open(db)?;
+    if !records.commit(&(&change).into()).await? {
+        let (there, _) = records.client(id).await?;
+        let why = if there.live { "exists already" } else { "was removed, and its id is not used again" };
+        return Err(Failed::Not(format!("client `{}` {why}; choose another id", visible(id))));
+    }
+    tell(id, "is added", secret.drawn.as_deref().map(String::as_str), asked.format.json, out)
+}
+
+fn grant_types(asked: &ClientAdd) -> GrantTypes {
+    let may = |grant| match (asked.grants.as_slice(), asked.redirect_uris.as_slice()) {
+        ([], []) => grant == GrantType::ClientCredentials && !asked.may_introspect,
+        ([], _) => grant != GrantType::ClientCredentials,
+        (grants, _) => grants.contains(&grant),
+    };
+    GrantTypes {
+        authorization_code: may(GrantType::Code),
+        client_credentials: may(GrantType::ClientCredentials),
+        refresh_token: may(GrantType::Refresh),
+    }
+}
+
+/// Says what was done, with the secret where one was drawn.
+fn tell(id: &str, done: &str, secret: Option<&str>, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
+    let shown = visible(id);
+    match secret {
+        Some(secret) if json => {
+            let credentials = Credentials { client_id: id, client_secret: Some(secret) };
+            let line = serde_json::to_string(&credentials).map(Zeroizing::new);
+            show_secret(out, &line.map_err(|error| Failed::from_error(&error))?)
+        }
+        Some(secret) => {
+            let text = Zeroizing::new(format!(
+                "Client `{shown}` {done}. Its secret, shown this once, as only its SHA-256 is kept:\n\n  {secret}\n"
+            ));
+            show_secret(out, &text)
+        }
+        None if json => object(out, &Credentials { client_id: id, client_secret: None }),
+        None => Ok(writeln!(out, "Client `{shown}` {done}.")?),
+    }
+}
+
+/// A client as it is shown: everything but what is kept of its secret.
+#[derive(Serialize)]
+struct Shown {
+    client_id: String,
+    name: String,
+    state: &'static str,
+    kind: &'static str,
+    grants: Vec<&'static str>,
+    redirect_uris: Vec<String>,
+    scope: String,
+    resource: Vec<String>,
+    may_introspect: bool,
+}
+
+impl From<OwnedClient> for Shown {
+    fn from(client: OwnedClient) -> Self {
+        let words = |list: &str| list.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
+        let types = client.grant_types;
+        let grants = [
+            (types.authorization_code, "authorization_code"),
+            (types.client_credentials, "client_credentials"),
+            (types.refresh_token, "refresh_token"),
+        ];
+        Self {
+            state: if client.live { "live" } else { "removed" },
+            kind: if client.auth == ClientAuth::Public { "public" } else { "confidential" },
+            grants: grants.into_iter().filter(|(may, _)| *may).map(|(_, name)| name).collect(),
+            redirect_uris: words(&client.redirect_uris),
+            resource: words(&client.resource),
+            may_introspect: client.may_introspect,
+            client_id: client.client_id,
+            name: client.name,
+            scope: client.scope,
+        }
+    }
+}
+
+impl Row<6> for Shown {
+    const HEAD: [&'static str; 6] = ["CLIENT_ID", "NAME", "STATE", "KIND", "GRANTS", "SCOPE"];
+
+    fn cells(&self) -> [String; 6] {
+        let text = str::to_owned;
+        let Self { client_id, name, state, kind, scope, .. } = self;
+        [client_id.clone(), name.clone(), text(state), text(kind), self.grants.join(" "), scope.clone()]
+    }
+}
+
+async fn list(records: &Records, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
+    let (mut clients, mut after) = (Vec::new(), None);
+    loop {
+        let (page, next) = records.page(By::Kind(Kind::Client), after).await?;
+        clients.extend(page.into_iter().filter_map(|(_, record)| match record {
+            OwnedRecord::Client(client) => Some(Shown::from(client)),
+            _ => None,
+        }));
+        after = next;
+        if after.is_none() {
+            break;
+        }
+    }
+    clients.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+    Table::new(json).page(out, &clients)
+}
+
+async fn show(records: &Records, id: &str, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
+    let (client, _) = records.client(id).await?;
+    let shown = Shown::from(client);
+    if json {
+        return object(out, &shown);
+    }
+    let introspect = if shown.may_introspect { "yes" } else { "no" };
+    for (name, value) in [
+        ("client_id", shown.client_id.clone()),
+        ("name", shown.name.clone()),
+        ("state", shown.state.to_owned()),
+        ("kind", shown.kind.to_owned()),
+        ("grants", shown.grants.join(" ")),
+        ("redirect_uris", shown.redirect_uris.join(" ")),
+        ("scope", shown.scope.clone()),
+        ("resource", shown.resource.join(" ")),
+        ("may_introspect", introspect.to_owned()),
+    ] {
+        writeln!(out, "{name:15} {}", visible(&value))?;
+    }
+    Ok(())
+}
+
+/// The record first, so that nothing more is issued; then what was issued.
+async fn remove(records: &Records, id: &str, out: &mut dyn Write) -> Result<(), Failed> {
+    let removed = records
+        .change(
+            async || records.client(id).await,
+            |drawn, now, client: &OwnedClient, at| Ok((&remove_client(drawn, now, (client.as_view(), at))?).into()),
+        )
+        .await;
+    let done = match removed {
+        Ok(_) => "is removed",
+        Err(super::records::Changing::Refused(OperateError::Removed)) => "was removed before",
+        Err(error) => return Err(error.into()),
+    };
+    let ended = records.end_last_grants(Key::client(id)).await?;
+    Ok(writeln!(out, "Client `{}` {done}, and {} ended.", visible(id), count(ended, "grant"))?)
+}
+
+async fn secret(records: &Records, id: &str, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
+    let (client, _) = records.client(id).await?;
+    if client.live && client.auth == ClientAuth::Public {
+        return Err(Failed::Not(format!("client `{}` is public, and has no secret", visible(id))));
+    }
+    let secret = Secret::draw()?;
+    records
+        .change(
+            async || records.client(id).await,
+            |drawn, now, client: &OwnedClient, at| {
+                let new = Client { auth: secret.auth, secret: &secret.kept, ..client.as_view() };
+                Ok((&change_client(drawn, now, (client.as_view(), at), new)?).into())
+            },
+        )
+        .await?;
+    tell(id, "has a new secret", secret.drawn.as_deref().map(String::as_str), json, out)
+}

@@ -1,0 +1,60 @@
+//! `valetkey db` and `valetkey check`: the database as a whole.
+
+use super::records::Records;
+use super::{Failed, count};
+use crate::config::Config;
+use crate::database::key_file;
+use crate::keys::Keys;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use valetkey::server::change::Kind;
+
+/// Where the server keys of this database are.
+fn keys_of(config: &Config, db: &Path) -> PathBuf {
+    config.server_key_file.clone().unwrap_or_else(|| key_file(db))
+}
+
+pub(super) async fn back_up(file: &Path, config: &Config, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
+    let records = Records::existing(db)?;
+    records.store().backup(file).await.map_err(|error| Failed::from_error(&error))?;
+    let keys = keys_of(config, db);
+    writeln!(out, "{} is a backup of {}, as of now.", file.display(), db.display())?;
+    Ok(writeln!(
+        out,
+        "The server keys are not in it: they are in {}. Back them up as well, and keep them apart from it: whoever has both \
+         can make tokens.",
+        keys.display()
+    )?)
+}
+
+pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
+    writeln!(out, "settings     good")?;
+    let keys = keys_of(config, db);
+    let in_use = if db.exists() {
+        let records = Records::existing(db)?;
+        let report = records.store().check().await.map_err(|error| Failed::from_error(&error))?;
+        let of = |wanted| report.records.iter().find(|(kind, _)| *kind == wanted).map_or(0, |(_, n)| *n);
+        let number = |n: u64, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);
+        writeln!(
+            out,
+            "database     sound: {}, schema {}, {}, {}, {}, {}",
+            db.display(),
+            report.schema,
+            number(of(Kind::Client), "client"),
+            number(of(Kind::Account), "user"),
+            number(of(Kind::Grant), "grant"),
+            number(report.events, "event")
+        )?;
+        of(Kind::Grant) > 0
+    } else {
+        writeln!(out, "database     not there yet: {}; `valetkey serve` makes it", db.display())?;
+        false
+    };
+    if keys.exists() || in_use || config.server_key_file.is_some() {
+        Keys::read(&keys).map_err(|error| Failed::from_error(&error))?;
+        writeln!(out, "server keys  good: {}", keys.display())?;
+    } else {
+        writeln!(out, "server keys  not there yet: {}; `valetkey serve` draws them", keys.display())?;
+    }
+    Ok(())
+}
