@@ -69,11 +69,7 @@ pub async fn assemble<S: Store>(
     if config.is_local() && seed::is_empty(&store).await? {
         seed::demo(&store, &passwords).await?;
     }
-    let known = seed::known(&store, &passwords).await?;
-    let demo = !known.is_empty();
-    if demo && !config.is_local() {
-        return Err(Box::new(DemoLives(known)));
-    }
+    let demo = has_demo(config, &store, &passwords).await?;
     let mut scopes = config.scopes.clone();
     if demo {
         for (name, description) in demo::SCOPES {
@@ -97,6 +93,18 @@ pub async fn assemble<S: Store>(
         app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));
     }
     Ok(Program { app, demo, passwords, server, sessions })
+}
+
+/// Whether the demo is in a store.
+///
+/// # Errors
+/// When the store is broken, or others than this machine could reach the demo.
+pub async fn has_demo<S: Store>(config: &Config, store: &S, passwords: &Passwords) -> Result<bool, Box<dyn Error>> {
+    let known = seed::known(store, passwords).await?;
+    if !known.is_empty() && !config.is_local() {
+        return Err(Box::new(DemoLives(known)));
+    }
+    Ok(!known.is_empty())
 }
 
 /// Records whose secrets everyone knows are in a store that others than this machine could reach.

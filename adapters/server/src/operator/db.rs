@@ -5,6 +5,9 @@ use super::{Failed, count};
 use crate::config::Config;
 use crate::database::key_file;
 use crate::keys::Keys;
+use crate::passwords::Passwords;
+use crate::program::has_demo;
+use crate::serve::tls::Tls;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use valetkey::server::change::Kind;
@@ -27,34 +30,52 @@ pub(super) async fn back_up(file: &Path, config: &Config, db: &Path, out: &mut d
     )?)
 }
 
+/// Tries what a start would try, but for listening.
 pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
-    writeln!(out, "settings     good")?;
-    let keys = keys_of(config, db);
+    writeln!(out, "settings      good")?;
+    if let Some(files) = config.tls.clone() {
+        let shown = files.cert.display().to_string();
+        Tls::open(files).map_err(|error| Failed::from_error(&error))?;
+        writeln!(out, "certificates  good: {shown}")?;
+    }
     let in_use = if db.exists() {
         let records = Records::existing(db)?;
-        let report = records.store().check().await.map_err(|error| Failed::from_error(&error))?;
-        let of = |wanted| report.records.iter().find(|(kind, _)| *kind == wanted).map_or(0, |(_, n)| *n);
-        let number = |n: u64, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);
-        writeln!(
-            out,
-            "database     sound: {}, schema {}, {}, {}, {}, {}",
-            db.display(),
-            report.schema,
-            number(of(Kind::Client), "client"),
-            number(of(Kind::Account), "user"),
-            number(of(Kind::Grant), "grant"),
-            number(report.events, "event")
-        )?;
-        of(Kind::Grant) > 0
+        let grants = check_database(&records, db, out).await?;
+        if has_demo(config, records.store(), &Passwords::new(1, 0))
+            .await
+            .map_err(|error| Failed::from_error(&*error))?
+        {
+            writeln!(out, "demo          there, with secrets that everyone knows; served to this machine alone")?;
+        }
+        grants > 0
     } else {
-        writeln!(out, "database     not there yet: {}; `valetkey serve` makes it", db.display())?;
+        writeln!(out, "database      not there yet: {}; `valetkey serve` makes it", db.display())?;
         false
     };
+    let keys = keys_of(config, db);
     if keys.exists() || in_use || config.server_key_file.is_some() {
         Keys::read(&keys).map_err(|error| Failed::from_error(&error))?;
-        writeln!(out, "server keys  good: {}", keys.display())?;
+        writeln!(out, "server keys   good: {}", keys.display())?;
     } else {
-        writeln!(out, "server keys  not there yet: {}; `valetkey serve` draws them", keys.display())?;
+        writeln!(out, "server keys   not there yet: {}; `valetkey serve` draws them", keys.display())?;
     }
     Ok(())
+}
+
+/// Says what is in the database, and gives the number of grants.
+async fn check_database(records: &Records, db: &Path, out: &mut dyn Write) -> Result<u64, Failed> {
+    let report = records.store().check().await.map_err(|error| Failed::from_error(&error))?;
+    let of = |wanted| report.records.iter().find(|(kind, _)| *kind == wanted).map_or(0, |(_, n)| *n);
+    let number = |n: u64, what| count(usize::try_from(n).unwrap_or(usize::MAX), what);
+    writeln!(
+        out,
+        "database      sound: {}, schema {}, {}, {}, {}, {}",
+        db.display(),
+        report.schema,
+        number(of(Kind::Client), "client"),
+        number(of(Kind::Account), "user"),
+        number(of(Kind::Grant), "grant"),
+        number(report.events, "event")
+    )?;
+    Ok(of(Kind::Grant))
 }

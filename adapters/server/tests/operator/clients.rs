@@ -45,10 +45,14 @@ fn what_a_client_may_do_is_what_was_said() {
     folder.add_client(&["api", "--may-introspect", "--token-kind", "opaque"]);
     let once = ["once", "--name", "Once only", "--grant", "code", "--redirect-uri", "https://o.example/cb"];
     folder.add_client(&once);
+    let full =
+        ["full", "--grant", "authorization_code", "--grant", "refresh_token", "--redirect-uri", "https://f.example/cb"];
+    folder.add_client(&full);
     let clients = folder.json(&["client", "list"]);
     let of = |id: &str| clients.iter().find(|client| client["client_id"] == id).unwrap();
     let list = |value: &serde_json::Value| serde_json::to_string(value).unwrap();
     assert_eq!(list(&of("web")["grants"]), r#"["authorization_code","refresh_token"]"#);
+    assert_eq!(of("full")["grants"], of("web")["grants"]);
     assert_eq!(list(&of("web")["redirect_uris"]), r#"["https://a.example/cb","https://b.example/cb"]"#);
     assert_eq!(list(&of("device")["grants"]), r#"["client_credentials"]"#);
     assert_eq!(
@@ -61,7 +65,7 @@ fn what_a_client_may_do_is_what_was_said() {
         (r#"["authorization_code"]"#.into(), &"Once only".into())
     );
     let ids: Vec<_> = clients.iter().map(|client| client["client_id"].as_str().unwrap()).collect();
-    assert_eq!(ids, ["api", "device", "once", "web"], "in the order of their ids");
+    assert_eq!(ids, ["api", "device", "full", "once", "web"], "in the order of their ids");
 }
 
 #[test]

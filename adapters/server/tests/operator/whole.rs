@@ -45,18 +45,30 @@ fn a_backup_says_that_the_keys_are_not_in_it_and_can_be_opened() {
 fn check_looks_at_settings_database_and_keys() {
     let folder = Folder::new();
     let told = folder.ok(&["check"]);
-    assert!(told.contains("settings     good") && told.matches("not there yet").count() == 2, "{told}");
+    assert!(told.contains("settings      good") && told.matches("not there yet").count() == 2, "{told}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it makes nothing");
     folder.add_client(&["device"]);
     drop(folder.serve());
     let told = folder.ok(&["check"]);
     assert!(told.contains("sound: valetkey.db") && told.contains("1 client, 0 users, 0 grants"), "{told}");
-    assert!(told.contains("server keys  good: valetkey.key"), "{told}");
+    assert!(told.contains("server keys   good: valetkey.key"), "{told}");
     std::fs::write(folder.path().join("valetkey.key"), "no keys").unwrap();
     let ran = folder.run(&["check"], "");
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("valetkey.key") && !ran.err.contains("no keys"), "{}", ran.err);
+    let ran = folder.run(&["check", "--tls-cert", "none.pem", "--tls-key", "none.key"], "");
+    assert_eq!((ran.code, ran.err.contains("none.pem")), (Some(1), true), "{}", ran.err);
     std::fs::write(folder.path().join("valetkey.toml"), "listne = 'x'").unwrap();
     let ran = folder.run(&["check", "--config", "valetkey.toml"], "");
     assert_eq!((ran.code, ran.err.contains("listne")), (Some(2), true), "{}", ran.err);
+}
+
+#[test]
+fn check_tells_of_a_demo_that_others_could_reach() {
+    let folder = Folder::new();
+    drop(folder.serve());
+    assert!(folder.ok(&["check"]).contains("this machine alone"));
+    let ran = folder.run(&["check", "--issuer", "https://id.example"], "");
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("valetkey client remove demo-web"), "{}", ran.err);
 }
