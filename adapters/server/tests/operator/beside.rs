@@ -122,3 +122,21 @@ async fn what_a_person_gave_is_listed_and_revoked_while_they_may_log_in() {
     assert!(server.logs_in("alice", "wonderland").await);
     assert_eq!(folder.json(&["grant", "list"]).len(), 1);
 }
+
+#[tokio::test]
+async fn a_login_ends_with_the_password_and_with_a_lock() {
+    for end in [&["user", "passwd", "alice"][..], &["user", "lock", "alice"]] {
+        let folder = Folder::new();
+        let server = folder.serve();
+        let mut browser = server.program.browser();
+        browser.reach_consent().await;
+        let url = server.program.authorize_url();
+        assert!(browser.get(&url).await.body.contains("value=\"allow\""), "logged in still");
+        folder.given(PASSWORD, end);
+        assert!(browser.get(&url).await.body.contains("action=\"/login\""), "{end:?}");
+        if end.contains(&"lock") {
+            folder.ok(&["user", "unlock", "alice"]);
+            assert!(browser.get(&url).await.body.contains("action=\"/login\""), "no login from before comes back");
+        }
+    }
+}
