@@ -36,3 +36,4 @@ pub mod serve;
 pub mod sessions;
 pub mod throttle;
 pub mod tour;
+pub mod upkeep;

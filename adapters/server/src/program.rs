@@ -15,13 +15,9 @@ use axum::middleware::from_fn;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use valetkey::time::UnixTime;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier, router};
 use valetkey_tokio::store::Store;
-
-/// How often what may be forgotten is looked for, and how much of it is forgotten in one step.
-const SWEEP: (Duration, usize) = (Duration::from_secs(60), 200);
 
 /// The program, ready to serve.
 pub struct Program<S> {
@@ -143,25 +139,6 @@ fn verifier(passwords: Passwords) -> Verifier {
         let typed = crate::passwords::Password::new(secret.expose().to_owned());
         async move { passwords.verify(Some(hash), typed).await.ok() }
     })
-}
-
-/// Lets the store forget what it may, in small steps, for ever.
-pub async fn sweep<S: Store>(store: S) {
-    let (pause, limit) = SWEEP;
-    loop {
-        tokio::time::sleep(pause).await;
-        let Some(now) = unix_time() else { continue };
-        loop {
-            match store.sweep(UnixTime(now), limit).await {
-                Ok(forgotten) if forgotten >= limit => tokio::task::yield_now().await,
-                Ok(_) => break,
-                Err(error) => {
-                    tracing::error!(%error, "the store could not forget what it may");
-                    break;
-                }
-            }
-        }
-    }
 }
 
 /// Seconds since 1970; `None` if the clock stands before that.

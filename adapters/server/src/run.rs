@@ -9,17 +9,21 @@ use crate::metrics::{self, Metrics};
 use crate::program::{self, Program, unix_time};
 use crate::serve::tls::Tls;
 use crate::serve::{self, Reloads};
+use crate::upkeep;
 use std::error::Error;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use valetkey::server::change::Kind;
 use valetkey_tokio::store::{By, Store};
 
 /// Told where the time cannot be.
 pub const CLOCK: &str = "the system's clock stands before 1970; set it";
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Serves by these settings until told to stop, and says on standard output where.
 ///
@@ -64,7 +68,8 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     if program.demo {
         say(&Guide { issuer: &issuer, code_seconds: config.lifetimes.code_seconds.get() });
     }
-    aside.spawn(program::sweep(store));
+    aside.spawn(upkeep::records(store));
+    aside.spawn(upkeep::events(database, DAY * config.audit.keep_days.get()));
     aside.spawn(reload(asked_to_reload, tls, key_file(config), program));
     Ok(serve::run_with(listener, app, options, stop, serve::GRACE).await?)
 }

@@ -1,0 +1,49 @@
+//! What may be forgotten is forgotten in the background: in small steps with long pauses between, as requests write to the
+//! same database and wait for each step. Never inside a request.
+
+use crate::database::Database;
+use crate::program::unix_time;
+use std::future::Future;
+use std::time::{Duration, Instant};
+use valetkey::time::UnixTime;
+use valetkey_tokio::store::{Store, StoreError};
+
+/// Most rows of one step.
+const STEP: usize = 200;
+
+/// A step that took so long is followed by a pause of so many times that.
+const PACE: u32 = 10;
+
+/// How long it waits for more to do, and after an error.
+const REST: Duration = Duration::from_secs(5);
+
+/// Forgets records whose time has come, for ever.
+pub async fn records<S: Store>(store: S) {
+    forget(|now| store.sweep(now, STEP)).await;
+}
+
+/// Forgets events that happened longer ago than `keep`, for ever. A store in memory keeps none.
+pub async fn events(store: Database, keep: Duration) {
+    if let Database::File(store) = store {
+        forget(|now| store.forget_events(UnixTime(now.0.saturating_sub(keep.as_secs())), STEP)).await;
+    }
+}
+
+async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(UnixTime) -> F) {
+    loop {
+        let began = Instant::now();
+        let forgotten = match unix_time() {
+            Some(now) => step(UnixTime(now)).await,
+            None => Ok(0),
+        };
+        let pause = match forgotten {
+            Ok(STEP..) => began.elapsed() * PACE,
+            Ok(_) => REST,
+            Err(error) => {
+                tracing::error!(%error, "the store could not forget what it may");
+                REST
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
