@@ -133,7 +133,7 @@ impl<S> AuthorizationServer<S> {
     /// guesses; see [`FormRequest::client`]. What came of the request tells the [`Fault`] in its response's extensions.
     pub fn client(&self, headers: &HeaderMap, body: &[u8]) -> Option<Digest> {
         let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
-        FormRequest { authorization, content_type, body }.client(&mut vec![0; SCRATCH])
+        FormRequest { authorization, content_type, body }.client(&mut [0; SCRATCH])
     }
 }
 
