@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use valetkey::time::UnixTime;
 use valetkey_tokio::store::{Store, StoreError};
 
-/// Most rows of one step.
-const STEP: usize = 200;
+/// Fewest and most rows of one step.
+const STEPS: (usize, usize) = (10, 200);
+
+/// What a step may take: requests that come meanwhile wait for it. Those that take longer are followed by smaller ones.
+const LONGEST: Duration = Duration::from_millis(2);
 
 /// A step that took so long is followed by a pause of so many times that.
 const PACE: u32 = 10;
@@ -19,25 +22,31 @@ const REST: Duration = Duration::from_secs(5);
 
 /// Forgets records whose time has come, for ever.
 pub async fn records<S: Store>(store: S) {
-    forget(|now| store.sweep(now, STEP)).await;
+    forget(|now, limit| store.sweep(now, limit)).await;
 }
 
 /// Forgets events that happened longer ago than `keep`, for ever. A store in memory keeps none.
 pub async fn events(store: Database, keep: Duration) {
     if let Database::File(store) = store {
-        forget(|now| store.forget_events(UnixTime(now.0.saturating_sub(keep.as_secs())), STEP)).await;
+        forget(|now, limit| store.forget_events(UnixTime(now.0.saturating_sub(keep.as_secs())), limit)).await;
     }
 }
 
-async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(UnixTime) -> F) {
+async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(UnixTime, usize) -> F) {
+    let (fewest, most) = STEPS;
+    let mut limit = fewest;
     loop {
         let began = Instant::now();
         let forgotten = match unix_time() {
-            Some(now) => step(UnixTime(now)).await,
+            Some(now) => step(UnixTime(now), limit).await,
             None => Ok(0),
         };
+        let took = began.elapsed();
         let pause = match forgotten {
-            Ok(STEP..) => began.elapsed() * PACE,
+            Ok(forgotten) if forgotten >= limit => {
+                limit = if took > LONGEST { limit / 2 } else { limit + limit / 4 }.clamp(fewest, most);
+                took * PACE
+            }
             Ok(_) => REST,
             Err(error) => {
                 tracing::error!(%error, "the store could not forget what it may");
