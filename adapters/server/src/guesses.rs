@@ -34,16 +34,22 @@ pub fn slowed<S: Send + Sync + 'static>(
             // The server refuses what is longer, so no more of it need be handed on.
             let body = to_bytes(body, MAX_REQUEST).await.unwrap_or_else(|_| vec![b'a'; MAX_REQUEST + 1].into());
             let address = proxies.client(peer.ip(), &parts.headers);
-            let Some(client) = server.client(&parts.headers, &body) else {
-                return next.run(Request::from_parts(parts, Body::from(body))).await;
-            };
             let lock = || guesses.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Err(Wait(seconds)) = lock().ask(client, address, clock()) {
+            // Which client it is takes reading the request, so that is asked only where it matters.
+            let someone_waits = lock().someone_waits(clock());
+            if someone_waits
+                && let Some(client) = server.client(&parts.headers, &body)
+                && let Err(Wait(seconds)) = lock().ask(client, address, clock())
+            {
                 tracing::warn!(target: "valetkey::audit", %client, %address, seconds, "a client was made to wait");
                 return wait(seconds);
             }
-            let response = next.run(Request::from_parts(parts, Body::from(body))).await;
-            if response.extensions().get::<Fault>().is_some_and(|fault| fault.code() == ErrorCode::InvalidClient) {
+            let headers = parts.headers.clone();
+            let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
+            let fault = response.extensions().get::<Fault>();
+            if fault.is_some_and(|fault| fault.code() == ErrorCode::InvalidClient)
+                && let Some(client) = server.client(&headers, &body)
+            {
                 lock().failed(client, address, clock());
             }
             response

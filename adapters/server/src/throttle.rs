@@ -89,21 +89,30 @@ impl Throttle {
 /// Clients send many requests at once, so one counts only when it has failed: what is sent before the first answers came
 /// is let through, and then makes for a longer wait.
 #[derive(Debug)]
-pub struct Guesses(Table<(ClientDigest, Network)>);
+pub struct Guesses {
+    failures: Table<(ClientDigest, Network)>,
+    /// Nobody has to wait from then on.
+    all_free: u64,
+}
 
 impl Default for Guesses {
     fn default() -> Self {
-        Self(Table::new(CLIENT, CAPACITY))
+        Self { failures: Table::new(CLIENT, CAPACITY), all_free: 0 }
     }
 }
 
 impl Guesses {
+    /// Whether any request may have to wait; if not, none need be asked about.
+    pub const fn someone_waits(&self, now: u64) -> bool {
+        now < self.all_free
+    }
+
     /// Asks whether a request that names this client may be served now.
     ///
     /// # Errors
     /// [`Wait`] where too many failed.
     pub fn ask(&self, client: ClientDigest, address: IpAddr, now: u64) -> Result<(), Wait> {
-        match self.0.wait(&(client, Network::of(address)), now) {
+        match self.failures.wait(&(client, Network::of(address)), now) {
             0 => Ok(()),
             wait => Err(Wait(u32::try_from(wait).unwrap_or(u32::MAX))),
         }
@@ -111,7 +120,8 @@ impl Guesses {
 
     /// The client did not prove who it is.
     pub fn failed(&mut self, client: ClientDigest, address: IpAddr, now: u64) {
-        self.0.charge((client, Network::of(address)), now);
+        let not_before = self.failures.charge((client, Network::of(address)), now);
+        self.all_free = self.all_free.max(not_before);
     }
 }
 
@@ -138,7 +148,8 @@ impl<K: Eq + Hash + Copy> Table<K> {
         self.entries.get(key).map_or(0, |entry| entry.not_before.saturating_sub(now))
     }
 
-    fn charge(&mut self, key: K, now: u64) {
+    /// Counts a failure, and tells when the next attempt may come.
+    fn charge(&mut self, key: K, now: u64) -> u64 {
         if !self.entries.contains_key(&key) && self.entries.len() >= self.capacity {
             self.evict(now);
         }
@@ -150,6 +161,7 @@ impl<K: Eq + Hash + Copy> Table<K> {
         entry.failures = entry.failures.saturating_add(1);
         entry.last = now;
         entry.not_before = now.saturating_add(policy.backoff(entry.failures));
+        entry.not_before
     }
 
     fn refund(&mut self, key: &K) {

@@ -65,7 +65,7 @@ async fn lines_are_whole_in_both_formats_and_tell_no_secret() {
         |what: &str| audit.iter().find(|line| line["what"] == what).unwrap_or_else(|| panic!("{what} in {json}"));
     let redeemed = found("code_redeemed");
     assert_eq!((&redeemed["client_id"], &redeemed["subject"]), (&"demo-web".into(), &"alice".into()));
-    assert_eq!((&redeemed["target"], &redeemed["level"]), (&"valetkey::audit".into(), &"INFO".into()));
+    assert_eq!((&redeemed["target"], &redeemed["level"]), (&"valetkey::audit".into(), &"DEBUG".into()));
     assert_eq!(redeemed["grant"], found("code_replayed")["grant"]);
     assert_eq!(redeemed["grant"].as_str().unwrap().len(), 64);
     let refused = audit.iter().find(|line| line["reason"] == "WrongSecret").unwrap();

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Change, Committed, Event, Key, found};
+use valetkey::server::change::{Change, Committed, Event, EventKind, Key, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
@@ -135,10 +135,21 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Opti
     None
 }
 
+/// What happens all day is told quietly, a replay loudly.
 fn committed(event: &Event<'_>) {
-    let Event { client_id, subject, .. } = event;
-    let (grant, what) = (event.grant.map(tracing::field::display), event.what.name());
-    tracing::info!(target: "valetkey::audit", client_id, subject, grant, what);
+    use EventKind::{ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed};
+    macro_rules! told {
+        ($level:ident) => {{
+            let Event { client_id, subject, .. } = event;
+            let (grant, what) = (event.grant.map(tracing::field::display), event.what.name());
+            tracing::$level!(target: "valetkey::audit", client_id, subject, grant, what);
+        }};
+    }
+    match event.what {
+        CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
+        CodeReplayed | RefreshReplayed => told!(warn),
+        _ => told!(info),
+    }
 }
 
 fn complain(error: &StoreError) {

@@ -13,8 +13,9 @@
 //! # }
 //! ```
 //!
-//! What was committed is told to `tracing` at level info, what was refused at level warn, both with target
-//! `valetkey::audit`: ids and reasons, never a secret. Limits on connections and on how slowly a request may come are the
+//! What happened is told to `tracing` with target `valetkey::audit`, ids and reasons and never a secret: what is issued at
+//! level debug, as a store that keeps events has it too; what is ended at level info; what is replayed or refused at level
+//! warn. Limits on connections and on how slowly a request may come are the
 //! program's to set.
 
 mod authorize;
