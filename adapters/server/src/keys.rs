@@ -2,7 +2,8 @@
 //!
 //! Neither the database nor the keys alone forge a token, so they are kept apart, and a backup of the one holds nothing of
 //! the other. The first key of the file is current; those after it were current before, and stay for as long as something
-//! that they made may still be in use. Cookies are sealed under keys that are derived from these.
+//! that they made may still be in use. Login cookies are sealed under keys that are derived from these: whoever has the
+//! keys can pose as a person who has logged in.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,8 +21,9 @@ use zeroize::{Zeroize, Zeroizing};
 const LONGEST: u64 = 64 * 1024;
 
 const HEAD: &str = "\
-# Valetkey's server keys. Whoever has them and the database can make tokens: keep this file readable by the server alone,
-# and its backup apart from the database's. The first key is current; `valetkey keys rotate-server` puts a new one before it.
+# Valetkey's server keys. Whoever has them can pose as a person who has logged in, and with the database can make tokens:
+# keep this file readable by the server alone, and its backup apart from the database's. The first key is current;
+# `valetkey keys rotate-server` puts a new one before it.
 ";
 
 /// The server's keys, the current one first.
