@@ -5,19 +5,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
 
 /// A folder with a database, which goes with its test.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("valetkey-durable-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn key_file(&self) -> PathBuf {
-        self.0.join("valetkey.key")
+        self.0.path().join("valetkey.key")
     }
 
     /// Nothing but the working directory says where the database is.
@@ -37,12 +36,6 @@ impl Folder {
         let output = self.valetkey(args).output().unwrap();
         assert_eq!(output.status.code(), Some(1));
         String::from_utf8(output.stderr).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -121,13 +114,13 @@ const API: &str = "ZGVtby1hcGk6YXBpLXNlY3JldA==";
 
 #[test]
 fn a_restart_keeps_what_was_issued() {
-    let folder = Folder::new("restart");
+    let folder = Folder::new();
     let server = folder.serve();
     let token = server.token();
     assert!(server.is_active(&token));
     server.stop();
     let key = fs::read(folder.key_file()).unwrap();
-    assert!(folder.0.join("valetkey.db").is_file());
+    assert!(folder.0.path().join("valetkey.db").is_file());
     let server = folder.serve();
     assert!(server.is_active(&token));
     assert!(server.is_active(&server.token()));
@@ -139,7 +132,7 @@ fn a_restart_keeps_what_was_issued() {
 #[test]
 fn nobody_else_can_read_what_is_kept() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new("mode");
+    let folder = Folder::new();
     let server = folder.serve();
     server.token();
     let mut files = Vec::new();
@@ -155,7 +148,7 @@ fn nobody_else_can_read_what_is_kept() {
 
 #[test]
 fn a_lost_key_file_is_not_drawn_anew_in_silence() {
-    let folder = Folder::new("lost");
+    let folder = Folder::new();
     let server = folder.serve();
     server.token();
     server.stop();
@@ -169,7 +162,7 @@ fn a_lost_key_file_is_not_drawn_anew_in_silence() {
 
 #[test]
 fn keys_rotate_while_the_server_runs() {
-    let folder = Folder::new("rotate");
+    let folder = Folder::new();
     let mut server = folder.serve();
     let before = server.token();
     let output = folder.valetkey(&["keys", "rotate-server"]).output().unwrap();
@@ -188,7 +181,7 @@ fn keys_rotate_while_the_server_runs() {
 
 #[test]
 fn the_demo_is_shown_to_nobody_else() {
-    let folder = Folder::new("demo");
+    let folder = Folder::new();
     folder.serve().stop();
     let public = ["--listen", "127.0.0.1:0", "--issuer", "https://id.example"];
     let told = folder.fails(&public);

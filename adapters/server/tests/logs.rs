@@ -4,32 +4,11 @@
 
 mod common;
 
-use common::Program;
+use common::{Log, Program};
 use reqwest::header::HeaderMap;
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
 use tracing_subscriber::layer::SubscriberExt;
 use valetkey_server::demo::CODE_VERIFIER;
 use valetkey_server::logs::{LogFormat, lines};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 const FORGED: &str = "x\nINFO forged\r\u{1b}[2K\u{202e}\u{85}";
 

@@ -72,9 +72,8 @@ fn it_serves_its_pages_and_says_where() {
 
 #[test]
 fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
-    let folder = std::env::temp_dir().join(format!("valetkey-test-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let file = folder.join("valetkey.toml");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("valetkey.toml");
     std::fs::write(&file, "listen = '127.0.0.1:0'\nissuer = 'http://localhost:1'").unwrap();
     let configured = || {
         let mut command = valetkey();
@@ -87,7 +86,6 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
     let mut flag = configured();
     flag.env("VALETKEY_ISSUER", "http://localhost:2").args(["serve", "--issuer", "http://localhost:3"]);
     assert_eq!(Running::start(&mut flag).issuer, "http://localhost:3");
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -118,10 +116,9 @@ fn it_stops_when_asked_and_says_that_all_went_well() {
 
 #[test]
 fn it_is_watched_on_a_listener_of_its_own_and_logs_json_if_asked() {
-    let folder = std::env::temp_dir().join(format!("valetkey-test-watched-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
+    let folder = tempfile::tempdir().unwrap();
     let mut command = valetkey();
-    command.env("VALETKEY_DB", folder.join("valetkey.db")).args(["--listen", "127.0.0.1:0"]);
+    command.env("VALETKEY_DB", folder.path().join("valetkey.db")).args(["--listen", "127.0.0.1:0"]);
     let mut server = Running::start(command.args(["--metrics-listen", "127.0.0.1:0", "--log-format", "json"]));
     assert!(server.get("/nothing").starts_with("HTTP/1.1 404 "));
     let logged = BufReader::new(server.child.stderr.take().unwrap()).lines();
@@ -135,8 +132,6 @@ fn it_is_watched_on_a_listener_of_its_own_and_logs_json_if_asked() {
     }
     // The demo: five clients and an account.
     assert!(shown.contains("\nvaletkey_store_changes_total 6\n"), "{shown}");
-    drop(server);
-    std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[cfg(unix)]

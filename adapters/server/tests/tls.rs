@@ -7,8 +7,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, version};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -23,21 +24,20 @@ use valetkey_server::serve::{self, Options};
 /// An authority, and a folder for the files that the server reads.
 struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Authority {
-    fn new(test: &str) -> Self {
+    fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let folder = std::env::temp_dir().join(format!("valetkey-tls-{test}-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self { issuer, folder }
+        Self { issuer, folder: tempfile::tempdir().unwrap() }
     }
 
     fn files(&self) -> TlsFiles {
-        TlsFiles { cert: self.folder.join("cert.pem"), key: self.folder.join("key.pem") }
+        let folder = self.folder.path();
+        TlsFiles { cert: folder.join("cert.pem"), key: folder.join("key.pem") }
     }
 
     /// Writes a new certificate for `localhost` and its key.
@@ -72,12 +72,6 @@ impl Authority {
 
     fn open_error(&self) -> String {
         Tls::open(self.files()).unwrap_err().to_string()
-    }
-}
-
-impl Drop for Authority {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -118,7 +112,7 @@ fn certificate(stream: &TlsStream<TcpStream>) -> CertificateDer<'static> {
 
 #[tokio::test]
 async fn both_versions_of_tls_are_served_with_http_1_1() {
-    let authority = Authority::new("versions");
+    let authority = Authority::new();
     authority.certify();
     let (address, _serving) = serve(Arc::new(Tls::open(authority.files()).unwrap())).await;
     for version in [&version::TLS12, &version::TLS13] {
@@ -133,7 +127,7 @@ async fn both_versions_of_tls_are_served_with_http_1_1() {
 
 #[tokio::test]
 async fn plain_http_gets_nothing_from_https() {
-    let authority = Authority::new("plain");
+    let authority = Authority::new();
     authority.certify();
     let (address, _serving) = serve(Arc::new(Tls::open(authority.files()).unwrap())).await;
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -145,7 +139,7 @@ async fn plain_http_gets_nothing_from_https() {
 
 #[tokio::test]
 async fn new_certificates_are_for_new_connections() {
-    let authority = Authority::new("reload");
+    let authority = Authority::new();
     let first = authority.certify();
     let tls = Arc::new(Tls::open(authority.files()).unwrap());
     let (address, _serving) = serve(Arc::clone(&tls)).await;
@@ -170,7 +164,7 @@ async fn new_certificates_are_for_new_connections() {
 
 #[test]
 fn files_that_cannot_serve_are_named_with_what_is_wrong() {
-    let authority = Authority::new("bad");
+    let authority = Authority::new();
     let TlsFiles { cert, key } = authority.files();
     let error = authority.open_error();
     assert!(error.contains("cannot read") && error.contains("cert.pem"), "{error}");
@@ -215,7 +209,7 @@ async fn the_program_reads_its_certificates_again_when_it_gets_sighup() {
         }
     }
 
-    let authority = Authority::new("hangup");
+    let authority = Authority::new();
     authority.certify();
     let TlsFiles { cert, key } = authority.files();
     let mut command = Command::new(env!("CARGO_BIN_EXE_valetkey"));

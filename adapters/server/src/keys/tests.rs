@@ -1,25 +1,18 @@
 //! The key file: drawn once, kept private, rotated, and never told.
 
 use super::*;
+use tempfile::TempDir;
 
 /// A folder that goes with its test.
-struct Folder(PathBuf);
+struct Folder(TempDir);
 
 impl Folder {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("valetkey-keys-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
     }
 
     fn file(&self) -> PathBuf {
-        self.0.join("valetkey.key")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        self.0.path().join("valetkey.key")
     }
 }
 
@@ -29,7 +22,7 @@ fn ids(keys: &Keys) -> Vec<u8> {
 
 #[test]
 fn keys_are_drawn_once_and_read_afterwards() {
-    let folder = Folder::new("drawn");
+    let folder = Folder::new();
     let first = Keys::read_or_draw(&folder.file(), 100).unwrap();
     let second = Keys::read_or_draw(&folder.file(), 200).unwrap();
     assert_eq!((ids(&first), first.0[0].since), (vec![1], 100));
@@ -40,7 +33,7 @@ fn keys_are_drawn_once_and_read_afterwards() {
 
 #[test]
 fn of_many_first_starts_one_draws() {
-    let folder = Folder::new("race");
+    let folder = Folder::new();
     let file = folder.file();
     let drawn: Vec<Keys> = std::thread::scope(|threads| {
         let running: Vec<_> = (0..8).map(|_| threads.spawn(|| Keys::read_or_draw(&file, 1).unwrap())).collect();
@@ -54,7 +47,7 @@ fn of_many_first_starts_one_draws() {
 #[test]
 fn only_its_owner_can_read_the_file() {
     use std::os::unix::fs::PermissionsExt;
-    let folder = Folder::new("mode");
+    let folder = Folder::new();
     let mode = || fs::metadata(folder.file()).unwrap().permissions().mode() & 0o777;
     Keys::read_or_draw(&folder.file(), 1).unwrap();
     assert_eq!(mode(), 0o600);
@@ -64,7 +57,7 @@ fn only_its_owner_can_read_the_file() {
 
 #[test]
 fn rotating_keeps_what_may_still_be_in_use() {
-    let folder = Folder::new("rotate");
+    let folder = Folder::new();
     let file = folder.file();
     let first = Keys::read_or_draw(&file, 100).unwrap();
     assert_eq!(Keys::rotate(&file, 1_000, 50).unwrap(), (2, 1), "the first was current until now");
@@ -79,7 +72,7 @@ fn rotating_keeps_what_may_still_be_in_use() {
 
 #[test]
 fn ids_go_round_and_are_never_used_twice_at_once() {
-    let folder = Folder::new("ids");
+    let folder = Folder::new();
     let file = folder.file();
     assert_eq!(Keys::rotate(&file, 1, 0).unwrap(), (1, 0), "a lost file is begun anew");
     for at in 2..=255 {
@@ -99,7 +92,7 @@ fn keys_for_cookies_and_for_tokens_have_nothing_in_common() {
 
 #[test]
 fn what_cannot_be_used_is_told_without_its_content() {
-    let folder = Folder::new("content");
+    let folder = Folder::new();
     let secret = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3I";
     let entry = |id: u32, secret: &str| format!("[[key]]\nid = {id}\nsince = 1\nsecret = \"{secret}\"\n");
     let good = entry(1, secret);
@@ -127,11 +120,11 @@ fn what_cannot_be_used_is_told_without_its_content() {
 
 #[test]
 fn a_file_that_is_not_there_is_told_with_the_way_out() {
-    let folder = Folder::new("missing");
+    let folder = Folder::new();
     let told = Keys::read(&folder.file()).unwrap_err().to_string();
     assert!(told.contains("valetkey.key") && told.contains("rotate-server"), "{told}");
-    let told = Keys::read(&folder.0).unwrap_err().to_string();
+    let told = Keys::read(folder.0.path()).unwrap_err().to_string();
     assert!(told.contains("cannot read"), "{told}");
-    let nowhere = folder.0.join("none").join("valetkey.key");
+    let nowhere = folder.0.path().join("none").join("valetkey.key");
     assert!(Keys::read_or_draw(&nowhere, 1).unwrap_err().to_string().contains("cannot write"));
 }

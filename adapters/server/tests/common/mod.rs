@@ -4,7 +4,8 @@
 
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderMap, LOCATION, SET_COOKIE};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
 use valetkey::secret::Secret;
 use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
@@ -20,6 +21,26 @@ pub(crate) struct Program {
     pub(crate) url: String,
     pub(crate) store: MemoryStore,
     http: reqwest::Client,
+}
+
+/// What was logged, kept to be looked at.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
