@@ -7,13 +7,13 @@
 
 use crate::granted::{self, Granted};
 use crate::pages::{AccountPage, Allowed, Notice};
-use crate::people::{Ours, People, SignedIn, set_cookie, texts, unix_time};
+use crate::people::{Ours, People, SignedIn, set_cookie, texts};
 use crate::sessions::{Browser, Login};
+use crate::system::{drawn, unix_time};
 use axum::extract::{Request, State};
 use axum::http::header::COOKIE;
 use axum::response::Response;
 use std::collections::BTreeMap;
-use std::fmt;
 use valetkey::server::change::{Committed, Key};
 use valetkey::server::end_logins;
 use valetkey::server::record::{Digest, OwnedRecord};
@@ -160,7 +160,8 @@ impl<S: Store> People<S> {
             let Some((account, at)) = found.filter(|(account, _)| account.logins == login.logins) else {
                 return Ok(login);
             };
-            let change = end_logins(drawn().map_err(broken)?, now, (account.as_view(), at)).map_err(broken)?;
+            let change = end_logins(drawn().map_err(broken)?, now, (account.as_view(), at))
+                .map_err(|error| broken(StoreError::because("the logins could not be ended", error)))?;
             match commit(&change, self.server.store()).await {
                 Some(Committed::Applied) => return Ok(Login { logins: account.logins.saturating_add(1), ..login }),
                 Some(Committed::Conflict) => {}
@@ -171,13 +172,7 @@ impl<S: Store> People<S> {
     }
 }
 
-fn broken(error: impl fmt::Display) -> Fault {
-    tracing::error!(%error, "the account page could not be served");
+fn broken(error: StoreError) -> Fault {
+    tracing::error!(error = %error.causes(), "the account page could not be served");
     Fault::Unavailable
-}
-
-fn drawn() -> Result<[u8; 8], StoreError> {
-    let mut bytes = [0; 8];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| StoreError::new("the operating system gives no random bytes"))
 }

@@ -34,6 +34,7 @@ pub mod run;
 pub mod seed;
 pub mod serve;
 pub mod sessions;
+pub mod system;
 pub mod throttle;
 pub mod tour;
 pub mod upkeep;

@@ -5,8 +5,9 @@
 
 use crate::pages::{LoginError, LoginPage, LoginTo, Notice};
 use crate::passwords::{Busy, Password};
-use crate::people::{Ours, People, set_cookie, unix_time};
+use crate::people::{Ours, People, set_cookie};
 use crate::sessions::{Browser, Login};
+use crate::system::unix_time;
 use crate::throttle::{Throttle, Wait};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::Response;

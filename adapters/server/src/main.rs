@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use valetkey_server::cli::{Cli, Command, KeysCommand, Options};
 use valetkey_server::config::Config;
 use valetkey_server::keys::Keys;
-use valetkey_server::program::unix_time;
-use valetkey_server::run::{CLOCK, key_file, run};
+use valetkey_server::run::{key_file, run, say};
 use valetkey_server::sessions::LOGIN_SECONDS;
+use valetkey_server::system::{CLOCK, unix_time};
 use valetkey_server::{chart, logs, operator, tour};
 
 /// Wrong settings, as for a wrong flag.
@@ -43,7 +43,7 @@ fn rotate(options: &Options) -> ExitCode {
     };
     let keep = u64::from(config.lifetimes.grant_seconds.get()).max(LOGIN_SECONDS);
     let Some(now) = unix_time() else { return fail(1, &CLOCK) };
-    match Keys::rotate(&path, now, keep) {
+    match Keys::rotate(&path, now.0, keep) {
         Ok((id, old)) => {
             say(&format_args!(
                 "{}: key {id} is current now, beside {old} older. Send SIGHUP to a server that runs, so that it takes \
@@ -90,11 +90,6 @@ async fn serve(options: &Options) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(1, &error),
     }
-}
-
-/// To standard output, which may well be closed.
-fn say(text: &dyn Display) {
-    let _ = writeln!(io::stdout(), "{text}");
 }
 
 fn fail(code: u8, error: &dyn Display) -> ExitCode {

@@ -7,6 +7,7 @@ use crate::passwords::Passwords;
 use crate::proxies::Proxies;
 use crate::serve::BODY_LIMIT;
 use crate::sessions::{Browser, Login, Sessions, came_from_here};
+use crate::system::unix_time;
 use crate::throttle::Throttle;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
@@ -16,13 +17,12 @@ use axum::response::{IntoResponse, Response};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use valetkey::server::Endpoint;
 use valetkey::server::change::{Key, Version};
 use valetkey::server::record::{OwnedAccount, OwnedRecord};
 use valetkey::text::buf::Writer;
 use valetkey::text::form::Encoded;
-use valetkey::time::UnixTime;
 use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Fault, Pending};
 use valetkey_tokio::store::Store;
 use zeroize::Zeroizing;
@@ -209,7 +209,7 @@ impl<S: Store> People<S> {
             Ok([Some((OwnedRecord::Account(account), at)), ..]) if account.live => Ok(Some((account, at))),
             Ok(_) => Ok(None),
             Err(error) => {
-                tracing::error!(%error, "an account could not be looked up");
+                tracing::error!(error = %error.causes(), "an account could not be looked up");
                 Err(Fault::Unavailable)
             }
         }
@@ -226,10 +226,6 @@ pub(crate) fn set_cookie(response: &mut Response, cookie: &str) {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
-}
-
-pub(crate) fn unix_time() -> Option<UnixTime> {
-    Some(UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()))
 }
 
 fn text(body: Bytes) -> Option<Zeroizing<String>> {

@@ -15,7 +15,7 @@ use axum::middleware::from_fn;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier, router};
 use valetkey_tokio::store::Store;
 
@@ -139,9 +139,4 @@ fn verifier(passwords: Passwords) -> Verifier {
         let typed = crate::passwords::Password::new(secret.expose().to_owned());
         async move { passwords.verify(Some(hash), typed).await.ok() }
     })
-}
-
-/// Seconds since 1970; `None` if the clock stands before that.
-pub fn unix_time() -> Option<u64> {
-    SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
 }

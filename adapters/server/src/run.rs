@@ -6,9 +6,10 @@ use crate::demo::Guide;
 use crate::keys::Keys;
 use crate::measured::{self, Measured};
 use crate::metrics::{self, Metrics};
-use crate::program::{self, Program, unix_time};
+use crate::program::{self, Program};
 use crate::serve::tls::Tls;
 use crate::serve::{self, Reloads};
+use crate::system::{CLOCK, unix_time};
 use crate::upkeep;
 use std::error::Error;
 use std::fmt::Display;
@@ -19,9 +20,6 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use valetkey::server::change::Kind;
 use valetkey_tokio::store::{By, Store};
-
-/// Told where the time cannot be.
-pub const CLOCK: &str = "the system's clock stands before 1970; set it";
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -102,7 +100,7 @@ pub fn key_file(config: &Config) -> Option<PathBuf> {
 /// A key is drawn for what has none yet. A file that was named must be there, and so must that of a database with grants:
 /// a new key would end them without a word.
 async fn keys(config: &Config, database: &Database) -> Result<Keys, Box<dyn Error>> {
-    let now = unix_time().ok_or(CLOCK)?;
+    let now = unix_time().ok_or(CLOCK)?.0;
     Ok(match key_file(config) {
         None => Keys::draw(now)?,
         Some(path) => {
@@ -139,7 +137,7 @@ async fn reload<S: Send + Sync + 'static>(
     }
 }
 
-/// To standard output, which may well be closed.
-fn say(text: &dyn Display) {
+/// Tells whoever started the program, on standard output, which may well be closed.
+pub fn say(text: &dyn Display) {
     let _ = writeln!(io::stdout(), "{text}");
 }

@@ -2,11 +2,10 @@
 
 use crate::demo::{CLIENTS, DemoClient, PASSWORD, USERNAME};
 use crate::passwords::{Password, Passwords};
-use crate::program::unix_time;
+use crate::system::{CLOCK, drawn, unix_time};
 use valetkey::server::change::{Change, Committed, Key, Kind};
 use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, OwnedRecord};
 use valetkey::server::{RegisterError, register_account, register_client, secret_digest};
-use valetkey::time::UnixTime;
 use valetkey_tokio::store::{By, Store, StoreError};
 
 /// Puts the demo in. What is there already stays as it is.
@@ -14,8 +13,7 @@ use valetkey_tokio::store::{By, Store, StoreError};
 /// # Errors
 /// Those of the store, and when the operating system gives no random bytes.
 pub async fn demo<S: Store>(store: &S, passwords: &Passwords) -> Result<(), StoreError> {
-    let now = unix_time().ok_or_else(|| StoreError::new("this machine's clock stands before 1970; set it"))?;
-    let now = UnixTime(now);
+    let now = unix_time().ok_or_else(|| StoreError::new(CLOCK))?;
     for client in &CLIENTS {
         let digest = client.secret.map(|secret| secret_digest(secret).to_string());
         put(store, register_client(drawn()?, now, record(client, digest.as_deref()))).await?;
@@ -94,10 +92,4 @@ async fn put<S: Store>(store: &S, change: Result<Change<'_>, RegisterError>) -> 
     match store.commit(&change).await? {
         Committed::Applied | Committed::Conflict => Ok(()),
     }
-}
-
-fn drawn() -> Result<[u8; 8], StoreError> {
-    let mut bytes = [0; 8];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| StoreError::new("the operating system gives no random bytes"))
 }

@@ -59,7 +59,9 @@ impl Browser {
     /// # Errors
     /// When the operating system gives no random bytes.
     pub fn draw() -> Result<Self, getrandom::Error> {
-        Ok(Self(random()?))
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(Secret::new(bytes)))
     }
 
     /// The browser whose cookie has this value.
@@ -92,14 +94,6 @@ impl Sessions {
     pub fn replace_keys(&self, keys: Vec<Secret<32>>) {
         let keys = checked(keys);
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-    }
-
-    /// Sessions under a fresh key: a restart signs everyone out.
-    ///
-    /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn draw(secure: bool) -> Result<Self, getrandom::Error> {
-        Ok(Self::new(vec![random()?], secure))
     }
 
     /// The `Set-Cookie` by which the browser is known again.
@@ -228,12 +222,6 @@ fn find<'a>(cookies: impl IntoIterator<Item = &'a str>, name: &str) -> Option<&'
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
         .find_map(|(found, value)| (found == name).then_some(value))
-}
-
-fn random() -> Result<Secret<32>, getrandom::Error> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes)?;
-    Ok(Secret::new(bytes))
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! same database and wait for each step. Never inside a request.
 
 use crate::database::Database;
-use crate::program::unix_time;
+use crate::system::unix_time;
 use std::future::Future;
 use std::time::{Duration, Instant};
 use valetkey::time::UnixTime;
@@ -38,7 +38,7 @@ async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(Uni
     loop {
         let began = Instant::now();
         let forgotten = match unix_time() {
-            Some(now) => step(UnixTime(now), limit).await,
+            Some(now) => step(now, limit).await,
             None => Ok(0),
         };
         let took = began.elapsed();
@@ -49,7 +49,7 @@ async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(Uni
             }
             Ok(_) => REST,
             Err(error) => {
-                tracing::error!(%error, "the store could not forget what it may");
+                tracing::error!(error = %error.causes(), "the store could not forget what it may");
                 REST
             }
         };

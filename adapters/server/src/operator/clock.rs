@@ -1,7 +1,7 @@
 //! Times for people: in UTC, as RFC 3339 writes them.
 
 use super::Failed;
-use crate::program::unix_time;
+use crate::system::{CLOCK, unix_time};
 use std::fmt::Write;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
@@ -45,8 +45,7 @@ impl FromStr for Since {
 }
 
 pub(super) fn now() -> Result<UnixTime, Failed> {
-    let now = unix_time().ok_or_else(|| Failed::Not("the system's clock stands before 1970; set it".to_owned()))?;
-    Ok(UnixTime(now))
+    unix_time().ok_or_else(|| Failed::Not(CLOCK.to_owned()))
 }
 
 pub(super) fn shown(time: UnixTime) -> String {

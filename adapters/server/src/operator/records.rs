@@ -3,6 +3,7 @@
 use super::Failed;
 use super::clock::now;
 use super::table::visible;
+use crate::system;
 use std::path::Path;
 use valetkey::server::change::{Committed, Key, Kind, Version};
 use valetkey::server::record::{Digest, GrantState, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord};
@@ -186,9 +187,7 @@ impl From<Changing> for Failed {
 
 /// As many random bytes as asked for.
 pub(super) fn drawn<const N: usize>() -> Result<[u8; N], Failed> {
-    let mut bytes = [0; N];
-    let filled = getrandom::fill(&mut bytes);
-    filled.map(|()| bytes).map_err(|_| Failed::Not("the operating system gives no random bytes".to_owned()))
+    system::drawn().map_err(|error| Failed::from_error(&error))
 }
 
 #[cfg(test)]
