@@ -18,13 +18,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
+use tokio::time::timeout;
 use valetkey::server::Endpoint;
 use valetkey::server::change::{Key, Version};
 use valetkey::server::record::{OwnedAccount, OwnedRecord};
 use valetkey::text::buf::Writer;
 use valetkey::text::form::Encoded;
-use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Fault, Pending};
-use valetkey_tokio::store::Store;
+use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, DEADLINE, Fault, Pending};
+use valetkey_tokio::store::{Store, StoreError};
 use zeroize::Zeroizing;
 
 /// What the pages work with.
@@ -204,8 +205,9 @@ impl<S: Store> People<S> {
 
     /// The account of that name; `None` where there is none, or it is locked.
     pub(crate) async fn account(&self, subject: &str) -> Result<Option<(OwnedAccount, Version)>, Fault> {
-        let found = self.server.store().load(&[Some(Key::account(subject)), None, None, None]).await;
-        match found {
+        let keys = [Some(Key::account(subject)), None, None, None];
+        let late = |_| Err(StoreError::new("the store did not answer in time"));
+        match timeout(DEADLINE, self.server.store().load(&keys)).await.unwrap_or_else(late) {
             Ok([Some((OwnedRecord::Account(account), at)), ..]) if account.live => Ok(Some((account, at))),
             Ok(_) => Ok(None),
             Err(error) => {
@@ -242,4 +244,46 @@ fn decode(value: &str) -> Option<String> {
     let mut writer = Writer::new(&mut buf);
     Encoded::new(value).decode(&mut writer).ok()?;
     writer.finish().ok().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::pending;
+    use valetkey::secret::Secret;
+    use valetkey::server::change::{Change, Committed, Keys, OwnedFound};
+    use valetkey_tokio::server::{Policy, ServerKey};
+    use valetkey_tokio::store::By;
+
+    /// Its disk never answers.
+    struct Stuck;
+
+    impl Store for Stuck {
+        async fn load(&self, _: &Keys) -> Result<OwnedFound, StoreError> {
+            pending().await
+        }
+
+        async fn commit(&self, _: &Change<'_>) -> Result<Committed, StoreError> {
+            pending().await
+        }
+
+        async fn scan(&self, _: By, _: Option<Key>, _: usize) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+            pending().await
+        }
+
+        async fn sweep(&self, _: valetkey::time::UnixTime, _: usize) -> Result<usize, StoreError> {
+            pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_person_does_not_wait_for_a_store_that_never_answers() {
+        let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
+        let server = AuthorizationServer::new("https://id.example", Policy::OAUTH21, keys, Stuck).unwrap();
+        let sessions = Sessions::new(vec![Secret::new([7; 32])], true);
+        let people = People::new(server.into(), sessions, Passwords::new(1, 0), BTreeMap::new(), Proxies::default());
+        let asked = tokio::time::Instant::now();
+        assert_eq!(people.account("alice").await, Err(Fault::Unavailable));
+        assert_eq!(asked.elapsed().as_secs(), DEADLINE.as_secs());
+    }
 }
