@@ -5,6 +5,7 @@
 //!                       '------- yes -> the page  -- POST /account -> does it; GET /account once more
 //! ```
 
+use crate::database::in_time;
 use crate::granted::{self, Granted};
 use crate::pages::{AccountPage, Allowed, Notice};
 use crate::people::{Ours, People, SignedIn, set_cookie, texts};
@@ -136,7 +137,7 @@ impl<S: Store> People<S> {
         let ids: Vec<_> = ids.map(Key::client).collect();
         for some in ids.chunks(4) {
             let keys = std::array::from_fn(|at| some.get(at).copied());
-            for (record, _) in self.server.store().load(&keys).await?.into_iter().flatten() {
+            for (record, _) in in_time(self.server.store().load(&keys)).await?.into_iter().flatten() {
                 if let OwnedRecord::Client(client) = record {
                     names.insert(client.client_id, client.name);
                 }

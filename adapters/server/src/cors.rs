@@ -8,6 +8,7 @@
 //! It is no layer of tower-http: that one answers each OPTIONS itself and cannot tell one route from another.
 
 use crate::config::metadata_url;
+use crate::database::in_time;
 use crate::pages::Site;
 use axum::Router;
 use axum::extract::Request;
@@ -22,12 +23,11 @@ use reqwest::Url;
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 use valetkey::server::Endpoint;
 use valetkey::server::change::Kind;
 use valetkey::server::record::OwnedRecord;
 use valetkey::text::uri::is_loopback;
-use valetkey_tokio::server::{AuthorizationServer, DEADLINE};
+use valetkey_tokio::server::AuthorizationServer;
 use valetkey_tokio::store::{By, Store, StoreError};
 
 /// For how many seconds the origins that were read hold: a new client is known, and a removed one forgotten, within this
@@ -160,8 +160,7 @@ impl Origins {
 async fn registered<S: Store>(store: &S) -> Result<HashSet<String>, StoreError> {
     let (mut origins, mut after) = (HashSet::new(), None);
     loop {
-        let late = |_| StoreError::new("the store did not answer in time");
-        let page = timeout(DEADLINE, store.scan(By::Kind(Kind::Client), after, PAGE)).await.map_err(late)??;
+        let page = in_time(store.scan(By::Kind(Kind::Client), after, PAGE)).await?;
         for (_, record, _) in &page {
             if let OwnedRecord::Client(client) = record
                 && client.live

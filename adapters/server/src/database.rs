@@ -2,11 +2,13 @@
 
 use crate::config::Db;
 use std::path::{Path, PathBuf};
+use tokio::time::timeout;
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
 use valetkey_sqlite::{OpenError, SqliteStore};
+use valetkey_tokio::server::DEADLINE;
 use valetkey_tokio::store::{By, Store, StoreError};
 
 /// Where the program keeps its records; a clone is a handle to the same ones.
@@ -64,6 +66,14 @@ impl Store for Database {
             Self::File(store) => store.sweep(now, limit).await,
         }
     }
+}
+
+/// What a store answers, if it does within [`DEADLINE`]: whoever asked is not to wait for a disk that hangs.
+///
+/// # Errors
+/// Those of the store, and that it did not answer.
+pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    timeout(DEADLINE, answer).await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer in time")))
 }
 
 /// Where the server keys of a database are, unless the settings say otherwise.

@@ -1,5 +1,6 @@
 //! What a person has allowed: their grants, found in the store and gathered by client; and the end of one client's.
 
+use crate::database::in_time;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use valetkey::server::change::{Committed, Key, Kind, Version};
@@ -152,7 +153,7 @@ async fn end_one<S: Store>(
         }
         // It was refreshed or redeemed in this moment.
         let key = Key { kind: Kind::Grant, id };
-        match store.load(&[Some(key), None, None, None]).await? {
+        match in_time(store.load(&[Some(key), None, None, None])).await? {
             [Some((OwnedRecord::Grant(grant), version)), ..] => found = (grant, version),
             _ => return Ok(false),
         }
@@ -177,7 +178,7 @@ impl Walk {
     /// The next few; `None` at the end. What else belongs to the person comes after the grants.
     async fn step<S: Store>(&mut self, store: &S) -> Result<Option<Vec<(Digest, OwnedGrant, Version)>>, StoreError> {
         let Some(after) = self.after else { return Ok(None) };
-        let found = store.scan(self.by, Some(after), STEP).await?;
+        let found = in_time(store.scan(self.by, Some(after), STEP)).await?;
         let whole = found.len() == STEP;
         self.after = found.last().map(|(key, ..)| *key).filter(|key| whole && key.kind == Kind::Grant);
         let grants = found.into_iter().filter_map(|(key, record, version)| match record {

@@ -2,6 +2,7 @@
 //!
 //! Between two requests nothing is kept: what a page must know when its form comes back travels through the form, sealed.
 
+use crate::database::in_time;
 use crate::pages::{ErrorPage, Site};
 use crate::passwords::Passwords;
 use crate::proxies::Proxies;
@@ -18,14 +19,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
-use tokio::time::timeout;
 use valetkey::server::Endpoint;
 use valetkey::server::change::{Key, Version};
 use valetkey::server::record::{OwnedAccount, OwnedRecord};
 use valetkey::text::buf::Writer;
 use valetkey::text::form::Encoded;
-use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, DEADLINE, Fault, Pending};
-use valetkey_tokio::store::{Store, StoreError};
+use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Fault, Pending};
+use valetkey_tokio::store::Store;
 use zeroize::Zeroizing;
 
 /// What the pages work with.
@@ -206,8 +206,7 @@ impl<S: Store> People<S> {
     /// The account of that name; `None` where there is none, or it is locked.
     pub(crate) async fn account(&self, subject: &str) -> Result<Option<(OwnedAccount, Version)>, Fault> {
         let keys = [Some(Key::account(subject)), None, None, None];
-        let late = |_| Err(StoreError::new("the store did not answer in time"));
-        match timeout(DEADLINE, self.server.store().load(&keys)).await.unwrap_or_else(late) {
+        match in_time(self.server.store().load(&keys)).await {
             Ok([Some((OwnedRecord::Account(account), at)), ..]) if account.live => Ok(Some((account, at))),
             Ok(_) => Ok(None),
             Err(error) => {
@@ -252,8 +251,8 @@ mod tests {
     use std::future::pending;
     use valetkey::secret::Secret;
     use valetkey::server::change::{Change, Committed, Keys, OwnedFound};
-    use valetkey_tokio::server::{Policy, ServerKey};
-    use valetkey_tokio::store::By;
+    use valetkey_tokio::server::{DEADLINE, Policy, ServerKey};
+    use valetkey_tokio::store::{By, StoreError};
 
     /// Its disk never answers.
     struct Stuck;
