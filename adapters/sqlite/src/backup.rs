@@ -34,6 +34,14 @@ pub(crate) fn back_up(from: &Path, to: &Path) -> Result<(), StoreError> {
     if to.symlink_metadata().is_ok() {
         return Err(exists());
     }
+    // SQLite would take the log of a database that was there once for that of the copy.
+    let mut log = to.clone().into_os_string();
+    log.push("-wal");
+    if Path::new(&log).symlink_metadata().is_ok() {
+        return Err(StoreError::new(format!(
+            "{shown}-wal is there, the log of another database; remove it, or name another file for the backup"
+        )));
+    }
     // Readable by its owner alone, and gone if anything fails.
     let copy = tempfile::Builder::new().prefix(".valetkey-backup-").tempfile_in(directory).map_err(unwritten)?;
     let source = open::reader(from).map_err(|error| StoreError::because(error.to_string(), error))?;

@@ -58,3 +58,18 @@ async fn a_backup_overwrites_nothing_and_leaves_nothing_behind() {
     store.backup(&to.join("backup.db")).await.unwrap();
     assert_eq!(fs::read_dir(&to).unwrap().count(), 2);
 }
+
+#[tokio::test]
+async fn a_backup_is_not_put_beside_the_log_of_another_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("valetkey.db"));
+    assert_eq!(commit(&store, 0).await.unwrap(), Committed::Applied);
+    let to = directory.path().join("backup.db");
+    let log = directory.path().join("backup.db-wal");
+    fs::copy(directory.path().join("valetkey.db-wal"), &log).unwrap();
+    let said = store.backup(&to).await.unwrap_err().to_string();
+    assert!(said.contains("/backup.db-wal is there, the log of another database; remove it"), "{said}");
+    assert!(!to.exists());
+    fs::remove_file(&log).unwrap();
+    store.backup(&to).await.unwrap();
+}
