@@ -5,7 +5,10 @@
 //! secret nor a name gets out here, and nobody can make the lists grow.
 
 use crate::config::metadata_url;
+use crate::limits::Limits;
 use crate::pages::Site;
+use crate::proxies::Proxies;
+use crate::serve;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -25,6 +28,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use std::fmt;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -34,6 +38,9 @@ use valetkey_tokio::server::Fault;
 /// Bounds in seconds: of requests up to the ten in which a person gives up, of the store from what stays in memory.
 const OF_REQUESTS: [f64; 13] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const OF_THE_STORE: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5];
+
+/// Those who watch are few. As everywhere, a newcomer gets the place of whoever has waited the longest.
+const CONNECTIONS: NonZeroU32 = NonZeroU32::new(64).unwrap();
 
 const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -160,11 +167,18 @@ pub async fn serve(address: SocketAddr, metrics: Arc<Metrics>) -> Result<impl Fu
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|error| format!("cannot listen for metrics on {address}: {error}"))?;
     tracing::info!(address = %listener.local_addr().unwrap_or(address), "metrics are shown at /metrics");
-    Ok(async move {
-        if let Err(error) = axum::serve(listener, router(metrics)).await {
-            tracing::error!(%error, "metrics are no longer shown");
-        }
-    })
+    Ok(serve_on(listener, metrics))
+}
+
+/// Serves [`router`] on `listener` for as long as this is run: by plain HTTP to whoever can reach it, and on few
+/// connections, so that no open file that the endpoints need is held here.
+pub async fn serve_on(listener: TcpListener, metrics: Arc<Metrics>) {
+    let limits = Limits { connections: CONNECTIONS, ..Limits::default() };
+    let options = serve::Options::new(limits, None, Proxies::everyone());
+    if let Err(error) = serve::run_with(listener, router(metrics), options, std::future::pending(), serve::GRACE).await
+    {
+        tracing::error!(%error, "metrics are no longer shown");
+    }
 }
 
 fn show(metrics: &Metrics) -> Response {

@@ -1,7 +1,7 @@
 //! Which proxies are believed: what `X-Forwarded-For` says counts only as far as they wrote it.
 
 use axum::http::HeaderMap;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::IpAddr;
 
 /// The addresses of the proxies in front of this server; none if it is reached directly.
@@ -16,6 +16,11 @@ impl Proxies {
     pub fn read<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, String> {
         let one = |text: &str| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         texts.into_iter().map(|text| one(text.trim()).map_err(|_| text.to_owned())).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Every address: for a listener that is not open to strangers.
+    pub(crate) fn everyone() -> Self {
+        Self(vec![IpNet::V4(Ipv4Net::default()), IpNet::V6(Ipv6Net::default())])
     }
 
     /// Whether there are any.
@@ -66,6 +71,13 @@ mod tests {
         assert_eq!(client("10.0.0.6", &["203.0.113.9"]), ip("10.0.0.6"), "next to a proxy is not a proxy");
         let direct = Proxies::default();
         assert!(direct.is_empty() && !direct.trusts(ip("127.0.0.1")));
+    }
+
+    #[test]
+    fn everyone_is_everyone() {
+        for address in ["127.0.0.1", "255.255.255.255", "::1", "2001:db8::1", "::ffff:192.0.2.1"] {
+            assert!(Proxies::everyone().trusts(ip(address)), "{address}");
+        }
     }
 
     #[test]

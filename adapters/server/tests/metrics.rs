@@ -6,6 +6,7 @@ use common::{Answered, Program};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tokio::io::AsyncReadExt;
 use valetkey_memory::MemoryStore;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
@@ -27,7 +28,7 @@ async fn watched() -> (Program, Program) {
     tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
     let beside = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!("http://{}", beside.local_addr().unwrap());
-    tokio::spawn(serve::run(beside, metrics::router(counted), std::future::pending(), serve::GRACE));
+    tokio::spawn(metrics::serve_on(beside, counted));
     (Program::at(url, store.clone()), Program::at(there, store))
 }
 
@@ -144,5 +145,20 @@ async fn only_the_metrics_are_shown_there_and_nowhere_else() {
     assert_eq!(program.get("/metrics", HeaderMap::new()).await.status, 404);
     for path in ["/", "/token", "/healthz", "/metrics/"] {
         assert_eq!(there.get(path, HeaderMap::new()).await.status, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn idle_connections_to_the_metrics_do_not_pile_up() {
+    let (_program, there) = watched().await;
+    let address = there.url.strip_prefix("http://").unwrap();
+    let mut idle = Vec::new();
+    for _ in 0..200 {
+        idle.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    Shown::read(&there).await;
+    // Each is closed, for a newcomer: an end that never comes would hold this test up for ever.
+    for mut first in idle.into_iter().take(100) {
+        assert_eq!(first.read(&mut [0]).await.unwrap(), 0);
     }
 }
