@@ -158,6 +158,8 @@ impl Keys {
     /// # Errors
     /// [`KeysError`]. A file that is not there is made, as keys may be lost.
     pub fn rotate(path: &Path, now: u64, keep: u64) -> Result<(u8, usize), KeysError> {
+        let cannot = |error| KeysError::File(path.to_owned(), "write", error);
+        let _alone = alone(path).map_err(cannot)?;
         let mut keys = match Self::read(path) {
             Err(KeysError::Missing(_)) => Vec::new(),
             read => read?.0,
@@ -177,7 +179,7 @@ impl Keys {
         let old = keys.len();
         keys.insert(0, Key { id, since: now, secret: random()? });
         let written = Self(keys).write(path, |new| fs::rename(new, path));
-        written.map_err(|error| KeysError::File(path.to_owned(), "write", error))?;
+        written.map_err(cannot)?;
         Ok((id, old))
     }
 
@@ -220,7 +222,7 @@ impl Keys {
             let entry = Zeroizing::new(format!("\n[[key]]\nid = {id}\nsince = {since}\nsecret = \"{}\"\n", *secret));
             text.push_str(&entry);
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder(path);
         let mut name = path.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{:x}.new", getrandom::u64().map_err(io::Error::other)?));
         let new = folder.join(name);
@@ -240,6 +242,21 @@ fn write_privately(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Of two rotations at once the second waits for the first, or its file would lose the key of that. The lock is on the
+/// folder, as the file itself is replaced, and is given back when dropped.
+fn alone(path: &Path) -> io::Result<Option<File>> {
+    if !cfg!(unix) {
+        return Ok(None);
+    }
+    let folder = File::open(folder(path))?;
+    folder.lock()?;
+    Ok(Some(folder))
 }
 
 /// A new name is durable only once its folder is.

@@ -128,3 +128,16 @@ fn a_file_that_is_not_there_is_told_with_the_way_out() {
     let nowhere = folder.0.path().join("none").join("valetkey.key");
     assert!(Keys::read_or_draw(&nowhere, 1).unwrap_err().to_string().contains("cannot write"));
 }
+
+#[cfg(unix)]
+#[test]
+fn rotations_at_once_lose_no_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("valetkey.key");
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| Keys::rotate(&path, 100, 10).unwrap());
+        }
+    });
+    assert_eq!(Keys::read(&path).unwrap().0.len(), 8);
+}
