@@ -9,7 +9,7 @@ use crate::database::in_time;
 use crate::granted::{self, Granted};
 use crate::pages::{AccountPage, Allowed, Notice};
 use crate::people::{Ours, People, SignedIn, set_cookie, texts};
-use crate::sessions::{Browser, Login};
+use crate::sessions::{Browser, Login, rests_on};
 use crate::system::{drawn, unix_time};
 use axum::extract::{Request, State};
 use axum::http::header::COOKIE;
@@ -158,13 +158,16 @@ impl<S: Store> People<S> {
         for _ in 0..TRIES {
             let found = self.account(&login.subject).await?;
             // It was locked, or its logins were ended, in this moment; this one too.
-            let Some((account, at)) = found.filter(|(account, _)| account.logins == login.logins) else {
+            let Some((mut account, at)) = found.filter(|(account, _)| rests_on(account) == login.rests_on) else {
                 return Ok(login);
             };
             let change = end_logins(drawn().map_err(broken)?, now, (account.as_view(), at))
                 .map_err(|error| broken(StoreError::because("the logins could not be ended", error)))?;
             match commit(&change, self.server.store()).await {
-                Some(Committed::Applied) => return Ok(Login { logins: account.logins.saturating_add(1), ..login }),
+                Some(Committed::Applied) => {
+                    account.logins = account.logins.saturating_add(1);
+                    return Ok(Login { rests_on: rests_on(&account), ..login });
+                }
                 Some(Committed::Conflict) => {}
                 None => return Err(Fault::Unavailable),
             }

@@ -1,6 +1,7 @@
 //! The store that the settings ask for: a database file, or memory.
 
 use crate::config::Db;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use tokio::time::timeout;
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
@@ -74,6 +75,37 @@ impl Store for Database {
 /// Those of the store, and that it did not answer.
 pub(crate) async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     timeout(DEADLINE, answer).await.unwrap_or_else(|_| Err(StoreError::new("the store did not answer in time")))
+}
+
+/// A server's claim on its database, for as long as it runs: two would forget twice as fast, and one that only this machine
+/// reaches could put the demo under the eyes of one that all the world does. Commands need none.
+#[derive(Debug)]
+pub struct Claim(#[allow(dead_code, reason = "it is held, and let go by being dropped")] Option<File>);
+
+impl Claim {
+    /// Claims a database file by a lock on a file beside it, as SQLite has locks of its own on the database.
+    ///
+    /// # Errors
+    /// Another server has it, or the file cannot be made.
+    pub fn on(db: &Db) -> Result<Self, String> {
+        let Db::File(path) = db else { return Ok(Self(None)) };
+        let mut lock = path.clone().into_os_string();
+        lock.push("-server");
+        let lock = PathBuf::from(lock);
+        let mut options = File::options();
+        options.write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(&lock).map_err(|error| format!("cannot open {}: {error}", lock.display()))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(Some(file))),
+            Err(TryLockError::WouldBlock) => Err(format!(
+                "another server serves {} already: stop that one first, or take another database with --db",
+                path.display()
+            )),
+            Err(TryLockError::Error(error)) => Err(format!("cannot lock {}: {error}", lock.display())),
+        }
+    }
 }
 
 /// Where the server keys of a database are, unless the settings say otherwise.

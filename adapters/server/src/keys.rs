@@ -21,9 +21,9 @@ use zeroize::{Zeroize, Zeroizing};
 const LONGEST: u64 = 64 * 1024;
 
 const HEAD: &str = "\
-# Valetkey's server keys. Whoever has them can pose as a person who has logged in, and with the database can make tokens:
-# keep this file readable by the server alone, and its backup apart from the database's. The first key is current;
-# `valetkey keys rotate-server` puts a new one before it.
+# Valetkey's server keys. Whoever has them and the database can make tokens and logins: keep this file readable by the server
+# alone, and its backup apart from the database's. The first key is current; `valetkey keys rotate-server` puts a new one
+# before it.
 ";
 
 /// The server's keys, the current one first.

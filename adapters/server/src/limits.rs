@@ -38,8 +38,14 @@ impl Limits {
     pub const LEAST_HEADER_BYTES: NonZeroU32 = NonZeroU32::new(8192).unwrap();
 
     /// With no more connections than the operating system allows this program open files, less some for the rest. Asks for
-    /// as many as it may have first.
+    /// as many as it may have first. No address gets more than half of them, so that none can push out all others.
     pub fn within_open_files(self) -> Self {
+        let limits = self.at_most_open_files();
+        let half = NonZeroU32::new(limits.connections.get() / 2).unwrap_or(NonZeroU32::MIN);
+        Self { connections_per_address: limits.connections_per_address.min(half), ..limits }
+    }
+
+    fn at_most_open_files(self) -> Self {
         let wanted = u64::from(self.connections.get()) + FOR_THE_REST;
         let allowed = match rlimit::increase_nofile_limit(wanted) {
             Ok(allowed) => allowed,

@@ -6,7 +6,7 @@
 use crate::pages::{LoginError, LoginPage, LoginTo, Notice};
 use crate::passwords::{Busy, Password};
 use crate::people::{Ours, People, set_cookie};
-use crate::sessions::{Browser, Login};
+use crate::sessions::{Browser, Login, rests_on};
 use crate::system::unix_time;
 use crate::throttle::{Throttle, Wait};
 use axum::extract::{ConnectInfo, Request, State};
@@ -93,8 +93,9 @@ pub(crate) async fn login<S: Store>(
     let address = people.proxies.client(peer.ip(), &posted.headers);
     let Some(now) = unix_time() else { return people.fault(Fault::Unavailable) };
     match people.check(&username, password, address).await {
-        Ok(OwnedAccount { subject, logins, .. }) => {
-            let login = Login { subject, auth_time: now.0, logins };
+        Ok(account) => {
+            let rests_on = rests_on(&account);
+            let login = Login { subject: account.subject, auth_time: now.0, rests_on };
             let mut response = pending.map_or_else(|| people.see("/account"), |pending| people.ask_again(&pending));
             set_cookie(&mut response, &people.sessions.login_cookie(&posted.browser, &login));
             response

@@ -7,7 +7,7 @@ use crate::pages::{ErrorPage, Site};
 use crate::passwords::Passwords;
 use crate::proxies::Proxies;
 use crate::serve::BODY_LIMIT;
-use crate::sessions::{Browser, Login, Sessions, came_from_here};
+use crate::sessions::{Browser, Login, Sessions, came_from_here, rests_on};
 use crate::system::unix_time;
 use crate::throttle::Throttle;
 use axum::body::{Bytes, to_bytes};
@@ -179,7 +179,7 @@ impl<S: Store> People<S> {
         let now = unix_time().ok_or(Fault::Unavailable)?;
         let Some(login) = self.sessions.login(browser, texts(headers, COOKIE), now.0) else { return Ok(None) };
         let found = self.account(&login.subject).await?;
-        let holds = found.filter(|(account, _)| account.logins == login.logins);
+        let holds = found.filter(|(account, _)| rests_on(account) == login.rests_on);
         Ok(holds.map(|(account, _)| SignedIn { login, account }))
     }
 

@@ -1,7 +1,7 @@
 //! `valetkey serve`: opens what the settings name, serves until told to stop, and reads again what changed when told to.
 
 use crate::config::{Config, Db};
-use crate::database::{self, Database};
+use crate::database::{self, Claim, Database};
 use crate::demo::Guide;
 use crate::keys::Keys;
 use crate::measured::{self, Measured};
@@ -46,6 +46,7 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let connections = options.connections();
 
     let database = Database::open(&config.db)?;
+    let _claim = Claim::on(&config.db)?;
     let keys = keys(config, &database).await?;
     let metrics = Arc::new(Metrics::new());
     let store = Measured::new(database.clone(), Arc::clone(&metrics));

@@ -1,15 +1,16 @@
 //! What the browser carries: a cookie that tells browsers apart, a sealed login, and tokens against forged posts.
 //!
 //! Nothing is kept on the server. The login cookie and the tokens are sealed with HMAC-SHA-256 under a key of the server,
-//! and both are bound to the browser's own cookie, so that neither serves in another browser. A login also carries the
-//! generation of its account's logins, and holds only while the account is still in that one.
+//! and both are bound to the browser's own cookie, so that neither serves in another browser. A login also rests on
+//! what its account's record holds, so that it ends with a change of that, and the server's keys alone forge none.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use valetkey::secret::Secret;
+use valetkey::server::record::OwnedAccount;
 
 /// A login ends after eight hours, whatever the browser does.
 pub const LOGIN_SECONDS: u64 = 8 * 3_600;
@@ -19,8 +20,8 @@ const NOTICE_SECONDS: u64 = 60;
 
 /// The length of HMAC-SHA-256, in bytes.
 const TAG: usize = 32;
-/// Before the subject: when the person logged in, in eight bytes, and the generation of the logins, in four.
-const HEAD: usize = 12;
+/// Before the subject: when the person logged in, in eight bytes, and what the login rests on, in 32.
+const HEAD: usize = 40;
 
 /// Makes and checks the cookies and tokens of all browsers. A clone is a handle to the same keys.
 #[derive(Clone)]
@@ -49,8 +50,15 @@ pub struct Login {
     pub subject: String,
     /// When the password was checked, in seconds since 1970.
     pub auth_time: u64,
-    /// The generation of the account's logins that this is one of.
-    pub logins: u32,
+    /// What of the account it rests on: see [`rests_on`].
+    pub rests_on: [u8; 32],
+}
+
+/// What a login of this account rests on: SHA-256 over the hash of the password, which has a salt that nobody can guess, and
+/// the generation of the logins.
+pub fn rests_on(account: &OwnedAccount) -> [u8; 32] {
+    let hash = Sha256::new_with_prefix(b"valetkey login");
+    hash.chain_update(account.logins.to_be_bytes()).chain_update(&account.password).finalize().into()
 }
 
 impl Browser {
@@ -110,23 +118,24 @@ impl Sessions {
     pub fn login_cookie(&self, browser: &Browser, login: &Login) -> String {
         let mut sealed = Vec::with_capacity(HEAD + login.subject.len() + TAG);
         sealed.extend_from_slice(&login.auth_time.to_be_bytes());
-        sealed.extend_from_slice(&login.logins.to_be_bytes());
+        sealed.extend_from_slice(&login.rests_on);
         sealed.extend_from_slice(login.subject.as_bytes());
         let tag = self.seal(b"login", browser, &sealed);
         sealed.extend_from_slice(&tag);
         self.set_cookie("vk_login", &Base64UrlUnpadded::encode_string(&sealed))
     }
 
-    /// Who is logged in in this browser, by these `Cookie` headers. The account says whether [`Login::logins`] still holds.
+    /// Who is logged in in this browser, by these `Cookie` headers. The account says whether [`Login::rests_on`] still
+    /// holds.
     pub fn login<'a>(&self, browser: &Browser, cookies: impl IntoIterator<Item = &'a str>, now: u64) -> Option<Login> {
         let sealed = Base64UrlUnpadded::decode_vec(find(cookies, &self.name("vk_login"))?).ok()?;
         let (payload, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         self.is_ours(b"login", browser, payload, tag).then_some(())?;
         let (auth_time, rest) = payload.split_first_chunk()?;
-        let (logins, subject) = rest.split_first_chunk()?;
-        let (auth_time, logins) = (u64::from_be_bytes(*auth_time), u32::from_be_bytes(*logins));
+        let (rests_on, subject) = rest.split_first_chunk()?;
+        let (auth_time, rests_on) = (u64::from_be_bytes(*auth_time), *rests_on);
         (now < auth_time.saturating_add(LOGIN_SECONDS)).then_some(())?;
-        Some(Login { subject: String::from_utf8(subject.to_vec()).ok()?, auth_time, logins })
+        Some(Login { subject: String::from_utf8(subject.to_vec()).ok()?, auth_time, rests_on })
     }
 
     /// The `Set-Cookie` that logs out.

@@ -142,7 +142,7 @@ fn nobody_else_can_read_what_is_kept() {
         files.push(entry.file_name().into_string().unwrap());
     }
     files.sort();
-    assert_eq!(files, ["valetkey.db", "valetkey.db-shm", "valetkey.db-wal", "valetkey.key"]);
+    assert_eq!(files, ["valetkey.db", "valetkey.db-server", "valetkey.db-shm", "valetkey.db-wal", "valetkey.key"]);
     drop(server);
 }
 
@@ -177,6 +177,16 @@ fn keys_rotate_while_the_server_runs() {
     server.signal("HUP");
     server.until_it_says("the server goes on with the keys that it has");
     assert!(server.is_active(&server.token()));
+}
+
+#[test]
+fn one_server_serves_a_database() {
+    let folder = Folder::new();
+    let server = folder.serve();
+    let told = folder.fails(&["--listen", "127.0.0.1:0"]);
+    assert!(told.contains("another server serves valetkey.db already"), "{told}");
+    server.stop();
+    folder.serve().stop();
 }
 
 #[test]

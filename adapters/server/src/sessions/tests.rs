@@ -9,7 +9,7 @@ fn key(byte: u8) -> Secret<32> {
 }
 
 fn alice() -> Login {
-    Login { subject: "alice".to_owned(), auth_time: 1_000, logins: 3 }
+    Login { subject: "alice".to_owned(), auth_time: 1_000, rests_on: [3; 32] }
 }
 
 /// What the browser sends back for a `Set-Cookie`.
@@ -156,4 +156,19 @@ fn keys_never_show_themselves() {
     let sessions = sessions(true);
     let browser = Browser::draw().unwrap();
     assert_eq!(format!("{sessions:?} {browser:?}"), "Sessions { secure: true, .. } Browser(Secret(..))");
+}
+
+#[test]
+fn a_login_rests_on_what_only_the_database_knows_and_ends_with_it() {
+    let account = OwnedAccount {
+        subject: "alice".to_owned(),
+        name: String::new(),
+        password: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA".to_owned(),
+        live: true,
+        logins: 0,
+    };
+    let now = rests_on(&account);
+    assert_eq!(now, rests_on(&OwnedAccount { name: "Alice".to_owned(), ..account.clone() }));
+    assert_ne!(now, rests_on(&OwnedAccount { logins: 1, ..account.clone() }));
+    assert_ne!(now, rests_on(&OwnedAccount { password: "$argon2id$another".to_owned(), ..account }));
 }
