@@ -86,7 +86,9 @@ fn explain(path: &Path, error: &rusqlite::Error) -> String {
             format!("{path} is locked by another process; wait until that is done, or end it")
         }
         ErrorCode::DatabaseCorrupt => format!("the database {path} is damaged; stop the server and restore a backup"),
-        ErrorCode::NotADatabase => format!("{path} is not a database, or its beginning is damaged; name another file"),
+        ErrorCode::NotADatabase => {
+            format!("{path} is not a database, or its beginning is damaged; name another file, or restore a backup")
+        }
         ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
             format!("{path} cannot be opened; do the file and its directory belong to this user?")
         }

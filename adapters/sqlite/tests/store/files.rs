@@ -101,7 +101,10 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let path = directory.path().join("notes.txt");
     fs::write(&path, "these are notes and no database ".repeat(100)).unwrap();
     let said = refusal(&path);
-    assert!(said.contains("notes.txt is not a database"), "{said}");
+    assert!(
+        said.contains("notes.txt is not a database") && said.contains("; name another file, or restore a backup"),
+        "{said}"
+    );
     assert_eq!(fs::read(&path).unwrap().len(), 3_200);
 }
 
