@@ -69,8 +69,8 @@ pub struct ClientAdd {
     /// Where its codes may be sent; may be said several times. Compared exactly, but for the port of a loopback address.
     #[arg(long = "redirect-uri", value_name = "URI")]
     pub redirect_uris: Vec<String>,
-    /// A grant that it may use; may be said several times [default: code and refresh with a redirect URI, else
-    /// client_credentials, and none for an API that may introspect].
+    /// A grant that it may use; may be said several times [default: authorization_code and refresh_token with a
+    /// redirect URI, else client_credentials, and none for an API that may introspect].
     #[arg(long = "grant", value_name = "GRANT")]
     pub grants: Vec<GrantType>,
     /// Scopes that it may have, with spaces between; may be said several times [default: none].
@@ -100,13 +100,13 @@ pub struct ClientAdd {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum GrantType {
     /// A person agrees, and a code is sent.
-    #[value(alias = "authorization_code")]
+    #[value(name = "authorization_code", alias = "code")]
     Code,
     /// The client for itself.
     #[value(name = "client_credentials")]
     ClientCredentials,
     /// Tokens are renewed without the person.
-    #[value(alias = "refresh_token")]
+    #[value(name = "refresh_token", alias = "refresh")]
     Refresh,
 }
 

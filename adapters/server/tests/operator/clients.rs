@@ -78,7 +78,7 @@ fn what_cannot_be_registered_is_refused_as_wrong_usage() {
         (&["x", "--scope", "a  b"], "scope"),
         (&["x", "--resource", "api"], "resource"),
         (&["é"], "client_id"),
-        (&["x", "--grant", "password"], "password"),
+        (&["x", "--grant", "password"], "authorization_code, client_credentials, refresh_token"),
         (&["x", "--token-kind", "jwt"], "jwt"),
         (&["x", "--public", "--secret-stdin"], "--secret-stdin"),
     ] {
