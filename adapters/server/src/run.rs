@@ -28,7 +28,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// # Errors
 /// What it was told to use is not there, is not as it must be, or is in use; or requests had to be cut off at the end.
 pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
-    let cannot_listen = |error| format!("cannot listen on {}: {error}", config.listen);
+    let cannot_listen =
+        |error| format!("cannot listen on {}: {error}; name another address or port with --listen", config.listen);
     let no_signals = |error| format!("cannot listen for signals: {error}");
     let stop = serve::asked_to_stop().map_err(no_signals)?;
     let asked_to_reload = serve::asked_to_reload().map_err(no_signals)?;

@@ -102,6 +102,16 @@ fn what_would_not_be_safe_is_refused_with_the_way_out() {
     assert!(log.contains("VALETKEY_LOG"), "{log}");
 }
 
+#[test]
+fn a_port_that_is_taken_is_named_with_the_way_out() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let Output { status, stderr, .. } = valetkey().args(["--listen", &address]).output().unwrap();
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains(&address) && said.contains("with --listen"), "{said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn it_stops_when_asked_and_says_that_all_went_well() {
