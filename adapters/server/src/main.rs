@@ -46,11 +46,13 @@ fn rotate(options: &Options) -> ExitCode {
     match Keys::rotate(&path, now.0, keep) {
         Ok((id, old)) => {
             say(&format_args!(
-                "{}: key {id} is current now, beside {old} older. Send SIGHUP to a server that runs, so that it takes \
-                 it; older keys stay for {} days after they were replaced.",
-                path.display(),
-                keep.div_ceil(86_400)
+                "{}: key {id} is current now. Send SIGHUP to a server that runs, so that it takes it.",
+                path.display()
             ));
+            if old > 0 {
+                let days = keep.div_ceil(86_400);
+                say(&format_args!("Older keys, {old} of them, stay for {days} days after they were replaced."));
+            }
             ExitCode::SUCCESS
         }
         Err(error) => fail(1, &error),

@@ -33,6 +33,7 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let no_signals = |error| format!("cannot listen for signals: {error}");
     let stop = serve::asked_to_stop().map_err(no_signals)?;
     let asked_to_reload = serve::asked_to_reload().map_err(no_signals)?;
+    serve::outlive_full_files().map_err(no_signals)?;
     let listener = TcpListener::bind(config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let issuer = config.issuer(address);

@@ -132,6 +132,26 @@ fn cut_off() -> ! {
     std::process::exit(1)
 }
 
+/// Has a file that may grow no further (`LimitFSIZE=`, `ulimit -f`) be an error of whoever writes it, as a full disk is, and
+/// not the end of the program.
+///
+/// # Errors
+/// When the signal cannot be had.
+#[cfg(unix)]
+pub fn outlive_full_files() -> io::Result<()> {
+    // Whoever listens for a signal once has taken its default from it for good.
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(libc::SIGXFSZ)).map(drop)
+}
+
+/// There is no such signal.
+///
+/// # Errors
+/// None.
+#[cfg(not(unix))]
+pub fn outlive_full_files() -> io::Result<()> {
+    Ok(())
+}
+
 /// Requests to read anew what may have changed: SIGHUP, as service managers send it.
 #[derive(Debug)]
 pub struct Reloads {

@@ -179,6 +179,25 @@ fn keys_rotate_while_the_server_runs() {
     assert!(server.is_active(&server.token()));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_may_not_grow_is_told_and_got_over() {
+    use rlimit::{Resource, prlimit};
+    let folder = Folder::new();
+    let mut server = folder.serve();
+    let before = server.token();
+    let pid = server.child.id().try_into().unwrap();
+    let limit = |soft| prlimit(pid, Resource::FSIZE, Some((soft, rlimit::INFINITY)), None).unwrap();
+    limit(4096);
+    let refused = server.post("/token", DEVICE, "grant_type=client_credentials");
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("temporarily_unavailable"), "{refused}");
+    assert!(refused.to_lowercase().contains("retry-after: "), "{refused}");
+    server.until_it_says("the store cannot answer");
+    assert!(server.is_active(&before), "what is there can be read");
+    limit(rlimit::INFINITY);
+    assert!(server.is_active(&server.token()));
+}
+
 #[test]
 fn one_server_serves_a_database() {
     let folder = Folder::new();

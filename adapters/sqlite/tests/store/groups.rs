@@ -132,7 +132,7 @@ async fn a_second_process_gets_its_turn_beside_a_busy_server() {
         let mut tries = 0;
         while commit(&command, n).await.is_err() {
             tries += 1;
-            assert!(tries < 5, "a change among others did not get the lock in five tries");
+            assert!(tries < 100, "a change among others never got the lock");
         }
         assert_eq!(records_of(&server, n).await, 3);
     }
