@@ -27,8 +27,9 @@ export async function listen(answer = () => '<!doctype html><title>The client</t
   await new Promise((done) => server.listen(0, '127.0.0.1', done));
   const origin = `http://127.0.0.1:${server.address().port}`;
   const close = () => {
+    const closed = new Promise((done) => server.close(done));
     server.closeAllConnections();
-    return new Promise((done) => server.close(done));
+    return closed;
   };
   return { origin, redirectUri: `${origin}/cb`, seen, close };
 }
