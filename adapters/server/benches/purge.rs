@@ -34,14 +34,28 @@ struct Size {
     /// How long the steady state is watched.
     steady: Duration,
     /// How many times as long as at rest requests may take while it purges, at p99.
-    goal: f64,
+    slower: f64,
+    /// How many times as large as in the second third the file may be in the last.
+    larger: f64,
 }
 
-const FULL: Size =
-    Size { tokens: 1_000_000, turns: 12, turn: Duration::from_secs(5), steady: Duration::from_secs(600), goal: 1.5 };
-/// With so few requests, on a machine that may have other work, it finds stalls and not halves.
-const SHORT: Size =
-    Size { tokens: 100_000, turns: 5, turn: Duration::from_secs(3), steady: Duration::from_secs(60), goal: 4.0 };
+const FULL: Size = Size {
+    tokens: 1_000_000,
+    turns: 12,
+    turn: Duration::from_secs(5),
+    steady: Duration::from_secs(600),
+    slower: 1.5,
+    larger: 1.05,
+};
+/// With so few requests, on a machine that may have other work, it finds stalls and growth without end, and not halves.
+const SHORT: Size = Size {
+    tokens: 100_000,
+    turns: 5,
+    turn: Duration::from_secs(3),
+    steady: Duration::from_secs(60),
+    slower: 4.0,
+    larger: 1.5,
+};
 
 /// Token requests while it is measured: so many connections, each of which sends one so often.
 const CONNECTIONS: u32 = 16;
@@ -62,7 +76,7 @@ fn main() -> Result<()> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut goals = Goals::default();
         latency(size, &mut goals).await?;
-        steady::run(size.steady, &mut goals).await?;
+        steady::run(size.steady, size.larger, &mut goals).await?;
         goals.end()
     })
 }
@@ -99,7 +113,7 @@ async fn latency(size: Size, goals: &mut Goals) -> Result<()> {
     }
     println!("  {} of {due} were purged", due - left);
     goals.judge(left < due && ratios.len() >= 3, format!("turns with purging from begin to end: {}", ratios.len()));
-    goals.at_most("p99 while purging against p99 at rest, median of the turns", median(ratios), size.goal);
+    goals.at_most("p99 while purging against p99 at rest, median of the turns", median(ratios), size.slower);
     goals.at_most("memory of the purging program, in MiB", busy.server.resident()? as f64 / 1024.0, GOAL_RESIDENT);
     Ok(())
 }

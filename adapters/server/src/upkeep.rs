@@ -9,13 +9,20 @@ use valetkey::time::UnixTime;
 use valetkey_tokio::store::{Store, StoreError};
 
 /// Fewest and most rows of one step.
-const STEPS: (usize, usize) = (10, 200);
+const STEPS: (usize, usize) = (25, 200);
 
 /// What a step may take: requests that come meanwhile wait for it. Those that take longer are followed by smaller ones.
-const LONGEST: Duration = Duration::from_millis(2);
+const LONGEST: Duration = Duration::from_millis(4);
 
-/// A step that took so long is followed by a pause of so many times that.
-const PACE: u32 = 10;
+/// A step that took so long is followed by a pause of so many times that: many at first, and fewer the longer there is more to
+/// forget than is forgotten, down to the second. So it keeps up with whatever is issued.
+const PACES: (u32, u32) = (10, 2);
+
+/// At most, as a step that took long did so for reasons that may be over.
+const LONGEST_PAUSE: Duration = Duration::from_millis(400);
+
+/// After so many steps in a row that left something to forget the pauses become shorter.
+const PATIENCE: u32 = 100;
 
 /// How long it waits for more to do, and after an error.
 const REST: Duration = Duration::from_secs(5);
@@ -33,8 +40,8 @@ pub async fn events(store: Database, keep: Duration) {
 }
 
 async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(UnixTime, usize) -> F) {
-    let (fewest, most) = STEPS;
-    let mut limit = fewest;
+    let ((fewest, most), (slow, quick)) = (STEPS, PACES);
+    let (mut limit, mut full) = (fewest, 0_u32);
     loop {
         let began = Instant::now();
         let forgotten = match unix_time() {
@@ -45,9 +52,13 @@ async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(Uni
         let pause = match forgotten {
             Ok(forgotten) if forgotten >= limit => {
                 limit = if took > LONGEST { limit / 2 } else { limit + limit / 4 }.clamp(fewest, most);
-                took * PACE
+                full = full.saturating_add(1);
+                (took * slow.saturating_sub(full / PATIENCE).max(quick)).min(LONGEST_PAUSE)
             }
-            Ok(_) => REST,
+            Ok(_) => {
+                full = 0;
+                REST
+            }
             Err(error) => {
                 tracing::error!(error = %error.causes(), "the store could not forget what it may");
                 REST
