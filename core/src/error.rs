@@ -26,7 +26,7 @@ impl core::error::Error for TooSmall {}
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>, <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>,
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>, <https://www.rfc-editor.org/rfc/rfc8707#section-2>,
-/// <https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1>
+/// <https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1>, <https://www.rfc-editor.org/rfc/rfc9470#section-3>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -58,6 +58,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// The access token lacks a scope (resource server).
     InsufficientScope,
+    /// The person must log in again, or in another way (resource server).
+    InsufficientUserAuthentication,
 }
 
 impl ErrorCode {
@@ -78,6 +80,7 @@ impl ErrorCode {
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
         }
     }
 }

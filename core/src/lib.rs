@@ -60,6 +60,7 @@ extern crate std;
 
 pub mod client;
 pub mod error;
+pub mod jose;
 pub mod resource;
 pub mod secret;
 pub mod server;

@@ -8,7 +8,7 @@
 use libfuzzer_sys::fuzz_target;
 use serde::de::IgnoredAny;
 use std::collections::HashSet;
-use valetkey::resource::{Audience, Check, Policy, check};
+use valetkey::resource::{Audience, Check, Issuer, Policy, check};
 use valetkey::text::buf::Writer;
 use valetkey::time::UnixTime;
 use valetkey::wire::introspection::{Fault, Introspection};
@@ -28,14 +28,18 @@ fuzz_target!(|text: &str| {
         read_again(answer);
     }
     let audience = if required { Audience::Required(API) } else { Audience::IfNamed(API) };
-    let policy = Policy::new(ISSUER, audience, needed);
+    let issuers = [Issuer::opaque(ISSUER)];
+    let policy = Policy::new(&issuers, audience, needed);
     for twice_or_never in [Header::Many, Header::Absent] {
-        let Check::Done(challenge) = check(twice_or_never, &policy, NOW) else { panic!("there is no one token") };
-        whole(&challenge);
+        let Check::Done(refused) = check(twice_or_never, &policy, NOW, &mut []) else {
+            panic!("there is no one token")
+        };
+        whole(&refused.challenge);
     }
-    let need = match check(Header::One(header), &policy, NOW) {
-        Check::Done(challenge) => return whole(&challenge),
+    let need = match check(Header::One(header), &policy, NOW, &mut []) {
+        Check::Done(refused) => return whole(&refused.challenge),
         Check::Introspect(need) => need,
+        Check::Key(_) => panic!("no issuer has signed tokens"),
     };
     let token = need.token().expose();
     let (scheme, rest) = header.split_once(' ').expect("a scheme, a space, a token");
@@ -45,7 +49,7 @@ fuzz_target!(|text: &str| {
         Ok(answer) => answer,
         Err(fault) => {
             assert!(fault != Fault::Scratch, "twice the body suffices");
-            return whole(&need.fail());
+            return whole(&need.fail().challenge);
         }
     };
     match need.resume(&answer) {
@@ -56,7 +60,7 @@ fuzz_target!(|text: &str| {
             assert_eq!(said.sub.unwrap_or_default(), access.subject);
             assert_eq!(said.client_id.unwrap_or_default(), access.client_id);
         }
-        Err(challenge) => whole(&challenge),
+        Err(refused) => whole(&refused.challenge),
     }
 });
 

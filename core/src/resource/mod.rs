@@ -1,22 +1,28 @@
 //! The resource server: is this request's access token good for what it asks?
 //!
 //! ```text
-//!  check(Authorization, policy, now) -> Done(challenge)                       no, and the response says why
-//!                                    -> Introspect(need) -- resume(answer) -> Ok(access) or Err(challenge)
-//!                                                        '- fail() ---------> challenge: 503
+//!  check(Authorization, policy, now, scratch)
+//!     |-> Done(refused)                                          no, and the response says why
+//!     |-> Key(need) --------- resume(its issuer's key) --> Ok(access) or Err(refused)      a signed token
+//!     '-> Introspect(need) -- resume(answer) ------------> Ok(access) or Err(refused)      any other
+//!            each: fail() --> refused: 503
 //! ```
 //!
-//! An answer comes from [`Introspection::read`](crate::wire::introspection::Introspection::read) over an introspection
-//! response, or from [`Reply::introspection`](crate::server::Reply::introspection) in the server's own program.
+//! [`validate`] is the same for signed tokens as one pure function, where the keys are at hand. An answer to
+//! [`NeedIntrospect`] comes from [`Introspection::read`](crate::wire::introspection::Introspection::read) over an
+//! introspection response, or from [`Reply::introspection`](crate::server::Reply::introspection) in the server's own
+//! program.
 //!
 //! ```
-//! use valetkey::resource::{Audience, Check, Policy, check};
+//! use valetkey::resource::{Audience, Check, Issuer, Policy, check};
 //! use valetkey::time::UnixTime;
 //! use valetkey::wire::{header::Header, introspection::Introspection};
 //!
-//! let policy = Policy::new("https://as.example", Audience::IfNamed("https://api.example"), "read");
+//! let issuers = [Issuer::opaque("https://as.example")];
+//! let policy = Policy::new(&issuers, Audience::IfNamed("https://api.example"), "read");
 //! let now = UnixTime(1_700_000_000);
-//! let Check::Introspect(need) = check(Header::One("Bearer mF_9.B5f-4.1JqM"), &policy, now) else { panic!() };
+//! let mut scratch = [0; 64];
+//! let Check::Introspect(need) = check(Header::One("Bearer mF_9.B5f-4.1JqM"), &policy, now, &mut scratch) else { panic!() };
 //! assert_eq!(need.token().expose(), "mF_9.B5f-4.1JqM");
 //! let answer = Introspection {
 //!     active: true,
@@ -28,84 +34,38 @@
 //! };
 //! assert_eq!(need.resume(&answer).unwrap().subject, "alice");
 //!
-//! let Check::Done(challenge) = check(Header::Absent, &policy, now) else { panic!() };
-//! assert_eq!(challenge.status(), 401);
+//! let Check::Done(refused) = check(Header::Absent, &policy, now, &mut []) else { panic!() };
+//! assert_eq!(refused.challenge.status(), 401);
 //! ```
 
-use crate::error::ErrorCode;
+mod jwt;
+mod policy;
+mod refusal;
+
+pub use jwt::{IssuerKeys, validate};
+pub use policy::{Audience, Issuer, Jwt, Policy, StepUp, Tokens};
+pub use refusal::{Refusal, Refused};
+
+use crate::jose::{Algorithm, JwsError, Key};
 use crate::secret::SecretText;
-use crate::text::{form::Encoded, grammar, scope};
+use crate::text::{grammar, scope};
 use crate::time::UnixTime;
-use crate::wire::challenge::Challenge;
 use crate::wire::header::Header;
 use crate::wire::introspection::Introspection;
+use core::fmt;
 
 /// Most bytes of an access token; a longer one is refused as malformed.
-pub const MAX_TOKEN: usize = 4096;
-
-/// For whom a token must be. <https://www.rfc-editor.org/rfc/rfc8707>
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience<'p> {
-    /// The token names this resource.
-    Required(&'p str),
-    /// The token names this resource or none at all: for an authorization server that serves this API alone.
-    IfNamed(&'p str),
-}
-
-/// What a resource server asks of a token. Nothing in it has a default: to take tokens of any audience is not offered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy<'p> {
-    issuer: &'p str,
-    audience: Audience<'p>,
-    scope: &'p str,
-}
-
-impl<'p> Policy<'p> {
-    /// Tokens of this issuer, for this audience, with each of these scopes (space-separated; empty for none). The issuer
-    /// counts to the letter; an answer that names none passes, as `iss` is optional in
-    /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2) and the asked server is its issuer.
-    pub const fn new(issuer: &'p str, audience: Audience<'p>, scope: &'p str) -> Self {
-        Self { issuer, audience, scope }
-    }
-
-    /// Refuses a request whose query or form bears a token besides the one in its `Authorization` header.
-    ///
-    /// Ask it for both once [`check`] found a token in the header: one that stands elsewhere alone counts for nothing.
-    /// <https://www.rfc-editor.org/rfc/rfc6750#section-2>
-    ///
-    /// ```
-    /// use valetkey::resource::{Audience, Policy};
-    /// let policy = Policy::new("https://as.example", Audience::IfNamed("https://api.example"), "");
-    /// assert!(policy.only_in_header("page=2").is_ok());
-    /// assert_eq!(policy.only_in_header("page=2&access_token=abc").unwrap_err().status(), 400);
-    /// ```
-    ///
-    /// # Errors
-    /// The challenge to answer with: `invalid_request`.
-    pub fn only_in_header(&self, form: &str) -> Result<(), Challenge<'p>> {
-        let mut pairs = form.split(['&']).filter_map(|pair| pair.split_once(['=']));
-        let second = pairs.any(|(name, value)| !value.is_empty() && Encoded::new(name).is("access_token"));
-        if second { Err(self.refuse(ErrorCode::InvalidRequest)) } else { Ok(()) }
-    }
-
-    fn refuse(&self, error: ErrorCode) -> Challenge<'p> {
-        let scope = if matches!(error, ErrorCode::InsufficientScope) { self.scope } else { "" };
-        Challenge { error: Some(error), scope, ..Challenge::bare(self.realm()) }
-    }
-
-    const fn realm(&self) -> &'p str {
-        match self.audience {
-            Audience::Required(resource) | Audience::IfNamed(resource) => resource,
-        }
-    }
-}
+pub const MAX_TOKEN: usize = 8 * 1024;
 
 /// What an access token lets its bearer do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Access<'a> {
+    /// Whose token it is; empty if an introspection did not say.
+    pub issuer: &'a str,
     /// Who bears it.
     pub client_id: &'a str,
-    /// On whose behalf; empty if on the client's own.
+    /// On whose behalf. On the client's own: empty from introspection at our server, and in signed tokens an identifier
+    /// that no person has ([RFC 9068 section 2.2](https://www.rfc-editor.org/rfc/rfc9068#section-2.2)).
     pub subject: &'a str,
     /// What it is good for, space-separated.
     pub scope: &'a str,
@@ -113,36 +73,140 @@ pub struct Access<'a> {
     pub expires_at: UnixTime,
     /// When the person logged in, if one did.
     pub auth_time: Option<UnixTime>,
+    /// How the person logged in; empty if that is not told.
+    pub acr: &'a str,
+    /// The token's own identifier (`jti`); empty if it has none.
+    pub id: &'a str,
+    /// All claims of a signed token, as JSON that was checked and proven; empty for others. Your own claims are in it.
+    pub claims: &'a [u8],
+}
+
+impl fmt::Debug for Access<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { issuer, client_id, subject, scope, expires_at, .. } = self;
+        let mut shown = f.debug_struct("Access");
+        shown.field("issuer", issuer).field("client_id", client_id).field("subject", subject);
+        // The other claims may say more of a person than a log should.
+        shown.field("scope", scope).field("expires_at", expires_at).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'a> Access<'a> {
+    /// Your own claims of a signed token, by the strict rules of [`from_slice`](crate::text::json::from_slice).
+    ///
+    /// ```
+    /// use valetkey::resource::Access;
+    /// # use valetkey::time::UnixTime;
+    /// #[derive(serde::Deserialize)]
+    /// struct Plan<'a> {
+    ///     tenant: &'a str,
+    /// }
+    /// # let access = Access { issuer: "", client_id: "", subject: "", scope: "", expires_at: UnixTime(0), auth_time: None, acr: "", id: "", claims: br#"{"tenant":"acme"}"# };
+    /// let mut scratch = [0; 64]; // for text with escapes
+    /// let plan: Plan<'_> = access.claims(&mut scratch).unwrap();
+    /// assert_eq!(plan.tenant, "acme");
+    /// ```
+    ///
+    /// # Errors
+    /// They are not what the type allows; or the token was not a signed one.
+    pub fn claims<T: serde::Deserialize<'a>>(
+        &self,
+        scratch: &'a mut [u8],
+    ) -> Result<T, crate::text::json::DeserializeError> {
+        crate::text::json::from_slice(self.claims, crate::jose::Claims::LIMITS, scratch)
+    }
 }
 
 /// What comes next. Exhaustive on purpose: whoever passes over one of these lets a request hang, or pass.
 #[must_use]
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box into")]
 #[derive(Debug)]
 pub enum Check<'r> {
+    /// A key of the issuer is needed.
+    Key(NeedKey<'r>),
     /// The authorization server must be asked.
     Introspect(NeedIntrospect<'r>),
     /// Refused as it stands.
-    Done(Challenge<'r>),
+    Done(Refused<'r>),
 }
 
 /// Reads the token from the `Authorization` header, and from nowhere else; [`Policy::only_in_header`] refuses a second
-/// one.
-/// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
-pub fn check<'r>(authorization: Header<'r>, policy: &Policy<'r>, now: UnixTime) -> Check<'r> {
+/// one. <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
+///
+/// `scratch` of twice as many bytes as the token suffices, and none where no issuer has signed ones.
+pub fn check<'r>(authorization: Header<'r>, policy: &Policy<'r>, now: UnixTime, scratch: &'r mut [u8]) -> Check<'r> {
+    let done = |why| Check::Done(Refused { why, challenge: policy.challenge(why) });
     let header = match authorization {
-        Header::Absent => return Check::Done(Challenge::bare(policy.realm())),
-        Header::Many => return Check::Done(policy.refuse(ErrorCode::InvalidRequest)),
+        Header::Absent => return done(None),
+        Header::Many => return done(Some(Refusal::Request)),
         Header::One(header) => header,
     };
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
     if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Check::Done(Challenge::bare(policy.realm()));
+        return done(None);
     }
     let token = token.trim_start_matches(' ');
     if token.len() > MAX_TOKEN || !grammar::is_b64token(token) {
-        return Check::Done(policy.refuse(ErrorCode::InvalidRequest));
+        return done(Some(Refusal::Request));
     }
-    Check::Introspect(NeedIntrospect { token: SecretText::new(token), policy: *policy, now })
+    let introspect = || Check::Introspect(NeedIntrospect { token: SecretText::new(token), policy: *policy, now });
+    let (signed, asked) = jwt::kinds(policy.issuers);
+    if !signed {
+        return introspect();
+    }
+    match jwt::Presented::read(token, policy, scratch) {
+        Ok(presented) => Check::Key(NeedKey { presented, policy: *policy, now }),
+        // It is no signed token at all.
+        Err(Refusal::Jws(JwsError::Segments | JwsError::Base64 | JwsError::Header(_))) if asked => introspect(),
+        // It is one, of an issuer that wants to be asked about all of its tokens.
+        Err(Refusal::Issuer) if asked => introspect(),
+        Err(why) => done(Some(why)),
+    }
+}
+
+/// The resource server needs a key of a token's issuer.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedKey<'r> {
+    presented: jwt::Presented<'r>,
+    policy: Policy<'r>,
+    now: UnixTime,
+}
+
+impl<'r> NeedKey<'r> {
+    /// Whose key: one of the policy's issuers, as the token names it.
+    pub const fn issuer(&self) -> &'r str {
+        self.presented.issuer()
+    }
+
+    /// For which algorithm.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.presented.algorithm()
+    }
+
+    /// Of which id, if the token names one: to be compared with those of the issuer's keys, and for nothing else.
+    pub const fn kid(&self) -> Option<&'r str> {
+        self.presented.kid()
+    }
+
+    /// Decides. `None` if the issuer has no such key, or two: see [`find`](crate::jose::find).
+    ///
+    /// # Errors
+    /// What to answer with.
+    pub fn resume(self, key: Option<&Key<'_>>) -> Result<Access<'r>, Refused<'r>> {
+        let Self { presented, policy, now } = self;
+        let judged = match key {
+            Some(key) => presented.judge(key, &policy, now),
+            None => Err(Refusal::UnknownKey),
+        };
+        judged.map_err(|why| refused(&policy, why))
+    }
+
+    /// The issuer's keys cannot be had now: 503.
+    pub fn fail(self) -> Refused<'r> {
+        refused(&self.policy, Refusal::Unavailable)
+    }
 }
 
 /// The resource server needs to know what the authorization server says of a token: by introspection over HTTP, or
@@ -164,34 +228,47 @@ impl<'r> NeedIntrospect<'r> {
     /// Decides.
     ///
     /// # Errors
-    /// The challenge to answer with: `invalid_token`, or `insufficient_scope` with the scope that is needed.
-    pub fn resume<'a>(self, answer: &Introspection<'a>) -> Result<Access<'a>, Challenge<'r>> {
+    /// What to answer with: `invalid_token`, or `insufficient_scope` with the scope that is needed.
+    pub fn resume<'a>(self, answer: &Introspection<'a>) -> Result<Access<'a>, Refused<'r>> {
         let policy = &self.policy;
-        let of_issuer = answer.issuer.is_empty() || answer.issuer == policy.issuer;
+        let asked = policy.issuers.iter().find(|issuer| issuer.is_asked());
+        let of_issuer = answer.issuer.is_empty() || asked.is_some_and(|asked| asked.name == answer.issuer);
         let for_us = match policy.audience {
             Audience::Required(resource) => scope::contains(answer.audience, resource),
             Audience::IfNamed(resource) => answer.audience.is_empty() || scope::contains(answer.audience, resource),
         };
-        let in_time = answer.not_before <= self.now && self.now < answer.expires_at;
-        if !answer.active || !of_issuer || !for_us || !in_time {
-            return Err(policy.refuse(ErrorCode::InvalidToken));
-        }
-        if !scope::is_subset(policy.scope, answer.scope) {
-            return Err(policy.refuse(ErrorCode::InsufficientScope));
-        }
-        Ok(Access {
-            client_id: answer.client_id,
-            subject: answer.subject,
-            scope: answer.scope,
-            expires_at: answer.expires_at,
-            auth_time: answer.auth_time,
-        })
+        let why = match () {
+            () if !answer.active => Refusal::Inactive,
+            () if !of_issuer => Refusal::Issuer,
+            () if !for_us => Refusal::Audience,
+            () if self.now < answer.not_before => Refusal::NotYet,
+            () if self.now >= answer.expires_at => Refusal::Expired,
+            () => {
+                let access = Access {
+                    issuer: answer.issuer,
+                    client_id: answer.client_id,
+                    subject: answer.subject,
+                    scope: answer.scope,
+                    expires_at: answer.expires_at,
+                    auth_time: answer.auth_time,
+                    acr: answer.acr,
+                    id: "",
+                    claims: &[],
+                };
+                return jwt::allowed(access, policy, self.now).map_err(|why| refused(policy, why));
+            }
+        };
+        Err(refused(policy, why))
     }
 
     /// The authorization server cannot be asked now: 503.
-    pub fn fail(self) -> Challenge<'r> {
-        self.policy.refuse(ErrorCode::TemporarilyUnavailable)
+    pub fn fail(self) -> Refused<'r> {
+        refused(&self.policy, Refusal::Unavailable)
     }
+}
+
+fn refused<'r>(policy: &Policy<'r>, why: Refusal) -> Refused<'r> {
+    Refused { why: Some(why), challenge: policy.challenge(Some(why)) }
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 use super::*;
+use crate::error::ErrorCode;
+use crate::wire::challenge::Challenge;
 use proptest::prelude::*;
 use std::format;
 use std::string::String;
 
 const NOW: UnixTime = UnixTime(1_000);
 
-fn policy(scope: &'static str) -> Policy<'static> {
-    Policy::new("https://as.example", Audience::IfNamed("https://api.example"), scope)
+const ISSUERS: [Issuer<'static>; 1] = [Issuer::opaque("https://as.example")];
+
+fn policy(scope: &str) -> Policy<'_> {
+    Policy::new(&ISSUERS, Audience::IfNamed("https://api.example"), scope)
 }
 
 fn good() -> Introspection<'static> {
@@ -22,16 +26,16 @@ fn good() -> Introspection<'static> {
 }
 
 fn decide(policy: Policy<'static>, answer: Introspection<'static>) -> Result<Access<'static>, Challenge<'static>> {
-    match check(Header::One("Bearer abc"), &policy, NOW) {
-        Check::Introspect(need) => need.resume(&answer),
-        Check::Done(challenge) => Err(challenge),
+    match check(Header::One("Bearer abc"), &policy, NOW, &mut []) {
+        Check::Introspect(need) => need.resume(&answer).map_err(|refused| refused.challenge),
+        other => panic!("{other:?}"),
     }
 }
 
 fn refused(header: Header<'static>) -> Challenge<'static> {
-    match check(header, &policy("read"), NOW) {
-        Check::Done(challenge) => challenge,
-        Check::Introspect(_) => panic!("accepted"),
+    match check(header, &policy("read"), NOW, &mut []) {
+        Check::Done(refused) => refused.challenge,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -53,7 +57,7 @@ fn rfc6750_3_1_02_no_error_is_named_where_there_were_no_credentials() {
 
 #[test]
 fn the_scheme_is_read_in_any_case() {
-    assert!(matches!(check(Header::One("bEaReR  abc"), &policy(""), NOW), Check::Introspect(_)));
+    assert!(matches!(check(Header::One("bEaReR  abc"), &policy(""), NOW, &mut []), Check::Introspect(_)));
 }
 
 #[test]
@@ -69,7 +73,7 @@ fn rfc6750_3_1_01_a_token_that_is_not_good_is_401_invalid_token() {
         let challenge = decide(policy("read"), answer).unwrap_err();
         assert_eq!((challenge.status(), challenge.error), (401, Some(ErrorCode::InvalidToken)));
     }
-    let strict = Policy::new("https://as.example", Audience::Required("https://api.example"), "");
+    let strict = Policy::new(&ISSUERS, Audience::Required("https://api.example"), "");
     assert!(decide(strict, good()).is_err(), "a token without audience, where one is required");
     assert!(decide(strict, Introspection { audience: "https://x.example https://api.example", ..good() }).is_ok());
 }
@@ -84,8 +88,8 @@ fn rfc6750_3_1_03_a_missing_scope_is_403_and_named() {
 
 #[test]
 fn an_authorization_server_that_is_away_is_503_and_never_a_yes() {
-    let Check::Introspect(need) = check(Header::One("Bearer abc"), &policy("read"), NOW) else { panic!() };
-    assert_eq!(need.fail().status(), 503);
+    let Check::Introspect(need) = check(Header::One("Bearer abc"), &policy("read"), NOW, &mut []) else { panic!() };
+    assert_eq!(need.fail().challenge.status(), 503);
 }
 
 #[test]
@@ -127,9 +131,10 @@ proptest! {
         let header = format!("Bearer {token}");
         // Several spaces may stand after the scheme.
         let expected = is_b64token(token.trim_start_matches(' '));
-        match check(Header::One(&header), &policy(""), NOW) {
+        match check(Header::One(&header), &policy(""), NOW, &mut []) {
             Check::Introspect(need) => prop_assert!(expected && header.ends_with(need.token().expose())),
-            Check::Done(challenge) => prop_assert!(!expected && challenge.status() == 400),
+            Check::Done(refused) => prop_assert!(!expected && refused.challenge.status() == 400),
+            Check::Key(_) => prop_assert!(false, "no issuer has signed tokens"),
         }
     }
 
@@ -138,19 +143,19 @@ proptest! {
         prop_assume!(!others.split(' ').any(|other| other == "https://api.example"));
         for audience in [Audience::IfNamed("https://api.example"), Audience::Required("https://api.example")] {
             let Check::Introspect(need) =
-                check(Header::One("Bearer abc"), &Policy::new("https://as.example", audience, "read"), NOW)
+                check(Header::One("Bearer abc"), &Policy::new(&ISSUERS, audience, "read"), NOW, &mut [])
             else {
                 panic!()
             };
-            let challenge = need.resume(&Introspection { audience: &others, ..good() }).unwrap_err();
-            prop_assert_eq!(challenge.error, Some(ErrorCode::InvalidToken));
+            let refused = need.resume(&Introspection { audience: &others, ..good() }).unwrap_err();
+            prop_assert_eq!(refused.challenge.error, Some(ErrorCode::InvalidToken));
         }
     }
 
     #[test]
     fn rfc9700_2_3_02_a_token_that_is_not_for_this_action_is_refused(had in "([a-z]{1,3} ?){0,4}", needed in "[a-z]{1,3}") {
         let Check::Introspect(need) =
-            check(Header::One("Bearer abc"), &Policy::new("https://as.example", Audience::IfNamed("https://api.example"), &needed), NOW)
+            check(Header::One("Bearer abc"), &Policy::new(&ISSUERS, Audience::IfNamed("https://api.example"), &needed), NOW, &mut [])
         else {
             panic!()
         };
@@ -161,7 +166,8 @@ proptest! {
     #[test]
     fn rfc7662_4_02_an_answer_that_was_kept_gives_nothing_after_its_end(ends in 0_u64..5_000, now in 0_u64..5_000) {
         let kept = Introspection { expires_at: UnixTime(ends), ..good() };
-        let Check::Introspect(need) = check(Header::One("Bearer abc"), &policy("read"), UnixTime(now)) else { panic!() };
+        let checked = check(Header::One("Bearer abc"), &policy("read"), UnixTime(now), &mut []);
+        let Check::Introspect(need) = checked else { panic!() };
         prop_assert_eq!(need.resume(&kept).is_ok(), now < ends);
     }
 
@@ -169,7 +175,7 @@ proptest! {
     fn rfc9700_4_9_3_01_no_token_is_shown(token in "[A-Z0-9]{12,40}") {
         let header = format!("Bearer {token}");
         let header = Header::One(&header);
-        let step = check(header, &policy("read"), NOW);
+        let step = check(header, &policy("read"), NOW, &mut []);
         let mut shown = format!("{header:?} {step:?}");
         let Check::Introspect(need) = step else { panic!() };
         let access = need.resume(&good());

@@ -132,6 +132,7 @@ impl<'r> Reply<'r> {
             not_before: UnixTime(0),
             expires_at: active.expires_at,
             auth_time: (grant.auth_time != UnixTime(0)).then_some(grant.auth_time),
+            acr: "",
         }
     }
 

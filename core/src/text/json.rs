@@ -295,6 +295,26 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes a value of any type as it is written, checked no less than one that is [skipped](Self::skip).
+    ///
+    /// ```
+    /// use valetkey::text::json::{Limits, Reader};
+    /// let mut r = Reader::new(br#"[ {"kty": "oct"} , 1]"#, Limits::DEFAULT, &mut []);
+    /// r.array()?;
+    /// assert!(r.element()?);
+    /// assert_eq!(r.raw()?, r#"{"kty": "oct"}"#);
+    /// # Ok::<(), valetkey::text::json::JsonError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for the values in it.
+    pub fn raw(&mut self) -> Result<&'a str, JsonError> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(self.text.get(start..self.at).unwrap_or_default())
+    }
+
     /// The end of the document: all was read, and only white space follows. What was read counts only if this succeeds.
     ///
     /// # Errors

@@ -21,12 +21,20 @@ pub struct Challenge<'a> {
     pub error: Option<ErrorCode>,
     /// The scope that is needed, space-separated; empty to leave it out.
     pub scope: &'a str,
+    /// Step-up: the classes of authentication of which one is needed, space-separated; empty to leave it out.
+    /// <https://www.rfc-editor.org/rfc/rfc9470#section-3>
+    pub acr_values: &'a str,
+    /// Step-up: how many seconds may have passed since the login.
+    pub max_age: Option<u32>,
+    /// Where the resource describes itself; empty to leave it out.
+    /// <https://www.rfc-editor.org/rfc/rfc9728#section-5.1>
+    pub resource_metadata: &'a str,
 }
 
 impl<'a> Challenge<'a> {
     /// For a request without credentials.
     pub const fn bare(realm: &'a str) -> Self {
-        Self { realm, error: None, scope: "" }
+        Self { realm, error: None, scope: "", acr_values: "", max_age: None, resource_metadata: "" }
     }
 
     /// The HTTP status. <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>
@@ -47,6 +55,7 @@ impl<'a> Challenge<'a> {
             }
             Some(ErrorCode::InvalidToken) => "the access token is expired, revoked, unknown or not for this API",
             Some(ErrorCode::InsufficientScope) => "the access token lacks a scope",
+            Some(ErrorCode::InsufficientUserAuthentication) => "a more recent or another login is needed",
             _ => "",
         }
     }
@@ -60,13 +69,22 @@ impl<'a> Challenge<'a> {
         w.push_str("Bearer realm=\"");
         quoted(&mut w, self.realm);
         let error = self.error.map_or("", ErrorCode::as_str);
-        for (name, value) in [("error", error), ("error_description", self.description()), ("scope", self.scope)] {
-            if !value.is_empty() {
-                w.push_str("\", ");
-                w.push_str(name);
-                w.push_str("=\"");
-                quoted(&mut w, value);
-            }
+        let parameters = [
+            ("error", error),
+            ("error_description", self.description()),
+            ("scope", self.scope),
+            ("acr_values", self.acr_values),
+            ("resource_metadata", self.resource_metadata),
+        ];
+        for (name, value) in parameters.into_iter().filter(|(_, value)| !value.is_empty()) {
+            w.push_str("\", ");
+            w.push_str(name);
+            w.push_str("=\"");
+            quoted(&mut w, value);
+        }
+        if let Some(max_age) = self.max_age {
+            w.push_str("\", max_age=\"");
+            w.push_u64(u64::from(max_age));
         }
         w.push('"');
         w.finish()
@@ -125,7 +143,7 @@ mod tests {
                 ErrorCode::ServerError,
             ])),
         ) {
-            let text = Challenge { realm: &realm, error, scope: &scope }.write(&mut [0; 512]).unwrap().to_owned();
+            let text = Challenge { error, scope: &scope, ..Challenge::bare(&realm) }.write(&mut [0; 512]).unwrap().to_owned();
             let found = parameters(&text);
             let names: std::collections::BTreeSet<_> = found.iter().map(|(name, _)| *name).collect();
             prop_assert!(!found.is_empty() && names.len() == found.len(), "{text}");

@@ -29,6 +29,8 @@ pub struct Introspection<'a> {
     pub expires_at: UnixTime,
     /// When the person logged in, if one did.
     pub auth_time: Option<UnixTime>,
+    /// How the person logged in: `acr`. Empty if that is not told.
+    pub acr: &'a str,
 }
 
 impl Introspection<'_> {
@@ -44,6 +46,7 @@ impl Introspection<'_> {
         not_before: UnixTime(0),
         expires_at: UnixTime(0),
         auth_time: None,
+        acr: "",
     };
 
     /// Appends the JSON object.
@@ -56,6 +59,7 @@ impl Introspection<'_> {
                 ("client_id", self.client_id),
                 ("sub", self.subject),
                 ("scope", self.scope),
+                ("acr", self.acr),
                 ("token_type", "Bearer"),
             ];
             for (name, value) in members.into_iter().filter(|(_, value)| !value.is_empty()) {
@@ -175,6 +179,7 @@ impl<'b> Members<'b> {
             "iat" => self.said.issued_at = self.time("iat", r)?,
             "nbf" => self.said.not_before = self.time("nbf", r)?,
             "exp" => self.said.expires_at = self.time("exp", r)?,
+            "acr" => self.said.acr = self.text("acr", |_| true, r)?,
             "auth_time" => self.said.auth_time = Some(self.time("auth_time", r)?),
             _ => r.skip()?,
         }

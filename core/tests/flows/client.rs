@@ -5,7 +5,7 @@ use valetkey::client::{
     Authorize, ClientAuth, ClientCredentials, Config, EXPORTED, Outcome, Refresh, Rejected, Response, Tokens,
 };
 use valetkey::error::ErrorCode;
-use valetkey::resource::{Audience, Check, Policy, check};
+use valetkey::resource::{Audience, Check, Issuer, Policy, check};
 use valetkey::secret::{Entropy, SecretText};
 use valetkey::server::write_metadata;
 use valetkey::wire::header::Header;
@@ -233,13 +233,15 @@ fn refresher<'c, W: Watch>(w: &mut W, cfg: &'c Config<'c>, refresh_token: &'c st
 fn resource_check<W: Watch>(w: &mut W, world: &mut World, access: &str) {
     let audience = Audience::Required(RESOURCE);
     w.show(&audience);
-    let policy = w.call(|| Policy::new(ISSUER, audience, "read"));
+    let issuers = [w.call(|| Issuer::opaque(ISSUER))];
+    w.show(&issuers);
+    let policy = w.call(|| Policy::new(&issuers, audience, "read"));
     w.show(&policy);
     let authorization = format!("Bearer {access}");
     w.hide(authorization.as_bytes());
     let header = Header::One(authorization.as_str());
     w.show(&header);
-    let (now, checked) = (world.now, w.call(|| check(header, &policy, world.now)));
+    let (now, checked) = (world.now, w.call(|| check(header, &policy, world.now, &mut [])));
     w.show(&checked);
     let Check::Introspect(need) = checked else { panic!("refused as it stands") };
     w.show(&need);
@@ -251,7 +253,9 @@ fn resource_check<W: Watch>(w: &mut W, world: &mut World, access: &str) {
     });
     for header in [Header::Absent, Header::Many, Header::One("Basic"), Header::One("Bearer HushHushHushHush HushHush")]
     {
-        let Check::Done(challenge) = w.call(|| check(header, &policy, now)) else { panic!("not refused") };
+        let Check::Done(refused) = w.call(|| check(header, &policy, now, &mut [])) else { panic!("not refused") };
+        w.show(&refused);
+        let challenge = refused.challenge;
         w.show(&challenge);
         w.call(|| assert!(challenge.write(&mut [0; 256]).is_ok() && challenge.status() >= 400));
     }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 use valetkey::error::TooSmall;
-use valetkey::resource::{self, Audience, Check, Policy, check};
+use valetkey::resource::{self, Audience, Check, Issuer, Policy, check};
 use valetkey::text::scope;
 use valetkey::time::UnixTime;
 use valetkey::wire::challenge::Challenge;
@@ -47,9 +47,13 @@ struct Asked {
 }
 
 impl Asked {
-    fn policy(&self) -> Policy<'_> {
+    fn issuers(&self) -> [Issuer<'_>; 1] {
+        [Issuer::opaque(&self.issuer)]
+    }
+
+    fn policy<'p>(&'p self, issuers: &'p [Issuer<'p>]) -> Policy<'p> {
         let audience = if self.required { Audience::Required } else { Audience::IfNamed };
-        Policy::new(&self.issuer, audience(&self.resource), &self.scope)
+        Policy::new(issuers, audience(&self.resource), &self.scope)
     }
 }
 
@@ -82,23 +86,26 @@ impl<I: Introspect> Guard<I> {
             tracing::error!("the system's clock stands before 1970; set it");
             return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
-        let policy = self.asked.policy();
-        let need = match check(once(authorization), &policy, now) {
+        let issuers = self.asked.issuers();
+        let policy = self.asked.policy(&issuers);
+        let need = match check(once(authorization), &policy, now, &mut []) {
             Check::Introspect(need) => need,
-            Check::Done(challenge) => return Err(respond(&challenge)),
+            Check::Key(need) => return Err(respond(&need.fail().challenge)),
+            Check::Done(refused) => return Err(respond(&refused.challenge)),
         };
         match self.introspect.look_up(need.token()).await {
             Some(answer) => match need.resume(&answer.as_view()) {
                 Ok(access) => Ok(Access::from(&access)),
-                Err(challenge) => Err(respond(&challenge)),
+                Err(refused) => Err(respond(&refused.challenge)),
             },
-            None => Err(respond(&need.fail())),
+            None => Err(respond(&need.fail().challenge)),
         }
     }
 
     /// Refuses a second token; any other request goes on as it came.
     async fn only_in_header(&self, request: Request<Body>) -> Result<Request<Body>, Response> {
-        let policy = self.asked.policy();
+        let issuers = self.asked.issuers();
+        let policy = self.asked.policy(&issuers);
         if let Err(challenge) = policy.only_in_header(request.uri().query().unwrap_or_default()) {
             return Err(respond(&challenge));
         }

@@ -25,24 +25,24 @@ pub struct OwnedIntrospection {
     pub not_before: UnixTime,
     pub expires_at: UnixTime,
     pub auth_time: Option<UnixTime>,
+    pub acr: String,
 }
 
 impl OwnedIntrospection {
     /// The borrowed view.
     pub fn as_view(&self) -> Introspection<'_> {
-        let Self { active, issuer, client_id, subject, scope, audience, issued_at, not_before, expires_at, auth_time } =
-            self;
         Introspection {
-            active: *active,
-            issuer,
-            client_id,
-            subject,
-            scope,
-            audience,
-            issued_at: *issued_at,
-            not_before: *not_before,
-            expires_at: *expires_at,
-            auth_time: *auth_time,
+            active: self.active,
+            issuer: &self.issuer,
+            client_id: &self.client_id,
+            subject: &self.subject,
+            scope: &self.scope,
+            audience: &self.audience,
+            issued_at: self.issued_at,
+            not_before: self.not_before,
+            expires_at: self.expires_at,
+            auth_time: self.auth_time,
+            acr: &self.acr,
         }
     }
 }
@@ -60,6 +60,7 @@ impl From<&Introspection<'_>> for OwnedIntrospection {
             not_before: view.not_before,
             expires_at: view.expires_at,
             auth_time: view.auth_time,
+            acr: view.acr.to_owned(),
         }
     }
 }

@@ -25,6 +25,7 @@ fn what_is_written_is_read() {
         not_before: UnixTime(2),
         expires_at: UnixTime(3),
         auth_time: Some(UnixTime(4)),
+        acr: "urn:example:gold",
     };
     for token in [token, Introspection { audience: "https://a.example", ..token }, Introspection::INACTIVE] {
         let mut buf = [0; 512];

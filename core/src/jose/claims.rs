@@ -1,0 +1,174 @@
+//! What an access token claims. <https://www.rfc-editor.org/rfc/rfc7519#section-4>,
+//! <https://www.rfc-editor.org/rfc/rfc9068#section-2.2>
+
+use crate::text::json::{self, JsonError, Kind, Limits, Reader};
+use crate::text::scope;
+use crate::time::UnixTime;
+use core::fmt;
+
+/// The claims of an access token that have a meaning here; others are passed over. One of a wrong type is an error, and
+/// never absent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Claims<'a> {
+    /// `iss`
+    pub issuer: Option<&'a str>,
+    /// `sub`
+    pub subject: Option<&'a str>,
+    /// Whether `aud` names the audience that was asked about; `None` without `aud`.
+    pub for_audience: Option<bool>,
+    /// `client_id`
+    pub client_id: Option<&'a str>,
+    /// `jti`
+    pub id: Option<&'a str>,
+    /// `scope`, space-separated.
+    pub scope: Option<&'a str>,
+    /// `exp`: the first second at which it is not good any more.
+    pub expires_at: Option<UnixTime>,
+    /// `nbf`: the first second at which it is good.
+    pub not_before: Option<UnixTime>,
+    /// `iat`
+    pub issued_at: Option<UnixTime>,
+    /// `auth_time`: when the person logged in.
+    pub auth_time: Option<UnixTime>,
+    /// `acr`: how.
+    pub acr: Option<&'a str>,
+    /// Whether there is a `cnf`: it is bound to a key, and nothing in the hand of who only bears it.
+    pub bound: bool,
+}
+
+/// Why claims could not be read. It holds no content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClaimsError {
+    /// No JSON object by the rules; where, and why.
+    Json(JsonError),
+    /// The claim of this name is of a wrong type.
+    Malformed(&'static str),
+    /// The scratch is too short. As many bytes as the claims have suffice.
+    Scratch,
+}
+
+impl fmt::Display for ClaimsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(e) => write!(f, "the token's claims are malformed: {e}"),
+            Self::Malformed(name) => write!(f, "the token's {name} is malformed"),
+            Self::Scratch => f.write_str("the scratch is too short for the token's claims"),
+        }
+    }
+}
+
+impl core::error::Error for ClaimsError {}
+
+impl From<JsonError> for ClaimsError {
+    fn from(e: JsonError) -> Self {
+        if e.fault == json::Fault::Scratch { Self::Scratch } else { Self::Json(e) }
+    }
+}
+
+impl<'a> Claims<'a> {
+    /// How much of a token's claims is read before it is refused.
+    pub const LIMITS: Limits = Limits { members: 64, ..Limits::DEFAULT };
+
+    /// Reads the claims of a token for `audience`. `scratch` of as many bytes as there are suffices, and none where no text
+    /// has escapes.
+    ///
+    /// ```
+    /// use valetkey::jose::{Claims, ClaimsError};
+    /// use valetkey::time::UnixTime;
+    /// let json = br#"{"iss":"https://as.example","aud":["https://api.example"],"exp":1700000300.5,"plan":{"a":1}}"#;
+    /// let claims = Claims::read(json, "https://api.example", &mut [])?;
+    /// assert_eq!((claims.issuer, claims.for_audience), (Some("https://as.example"), Some(true)));
+    /// assert_eq!(claims.expires_at, Some(UnixTime(1_700_000_301)));
+    /// assert_eq!(Claims::read(br#"{"exp":"1700000300"}"#, "", &mut []), Err(ClaimsError::Malformed("exp")));
+    /// # Ok::<(), ClaimsError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ClaimsError`].
+    pub fn read(json: &'a [u8], audience: &str, scratch: &'a mut [u8]) -> Result<Self, ClaimsError> {
+        let mut claims = Self::default();
+        let mut r = Reader::new(json, Self::LIMITS, scratch);
+        r.object()?;
+        while let Some(name) = r.name()? {
+            match name {
+                "iss" => claims.issuer = Some(text(&mut r, "iss")?),
+                "sub" => claims.subject = Some(text(&mut r, "sub")?),
+                "aud" => claims.for_audience = Some(names(&mut r, audience)?),
+                "client_id" => claims.client_id = Some(text(&mut r, "client_id")?),
+                "jti" => claims.id = Some(text(&mut r, "jti")?),
+                "scope" => claims.scope = Some(scopes(&mut r)?),
+                "exp" => claims.expires_at = Some(time(&mut r, "exp")?),
+                "nbf" => claims.not_before = Some(time(&mut r, "nbf")?),
+                "iat" => claims.issued_at = Some(time(&mut r, "iat")?),
+                "auth_time" => claims.auth_time = Some(time(&mut r, "auth_time")?),
+                "acr" => claims.acr = Some(text(&mut r, "acr")?),
+                "cnf" => {
+                    claims.bound = true;
+                    r.skip()?;
+                }
+                _ => r.skip()?,
+            }
+        }
+        r.end()?;
+        Ok(claims)
+    }
+}
+
+/// Text with something in it: an empty one would pass for an absent one.
+fn text<'a>(r: &mut Reader<'a>, name: &'static str) -> Result<&'a str, ClaimsError> {
+    if r.peek()? != Kind::String {
+        return Err(ClaimsError::Malformed(name));
+    }
+    let text = r.string()?;
+    if text.is_empty() { Err(ClaimsError::Malformed(name)) } else { Ok(text) }
+}
+
+/// A token may say that it is good for nothing.
+fn scopes<'a>(r: &mut Reader<'a>) -> Result<&'a str, ClaimsError> {
+    if r.peek()? != Kind::String {
+        return Err(ClaimsError::Malformed("scope"));
+    }
+    let text = r.string()?;
+    if text.is_empty() || scope::is_scope(text) { Ok(text) } else { Err(ClaimsError::Malformed("scope")) }
+}
+
+/// Whether `aud`, one text or an array of texts, names the audience. <https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3>
+fn names(r: &mut Reader<'_>, audience: &str) -> Result<bool, ClaimsError> {
+    if r.peek()? != Kind::Array {
+        return Ok(text(r, "aud")? == audience);
+    }
+    let mut named = false;
+    r.array()?;
+    while r.element()? {
+        named |= text(r, "aud")? == audience;
+    }
+    Ok(named)
+}
+
+/// A `NumericDate`: seconds, possibly with a fraction. As clocks here count whole seconds, the next one is meant: at it
+/// the token is past its end, or has begun. What lies before 1970 is 1970.
+/// <https://www.rfc-editor.org/rfc/rfc7519#section-2>
+fn time(r: &mut Reader<'_>, name: &'static str) -> Result<UnixTime, ClaimsError> {
+    if r.peek()? != Kind::Number {
+        return Err(ClaimsError::Malformed(name));
+    }
+    let number = r.number()?;
+    if number.bytes().all(|b| b.is_ascii_digit()) {
+        return number.parse().map(UnixTime).map_err(|_| ClaimsError::Malformed(name));
+    }
+    let number: f64 = number.parse().map_err(|_| ClaimsError::Malformed(name))?;
+    // Beyond this, seconds cannot be told apart any more.
+    if number.is_nan() || number > 9_007_199_254_740_992.0 {
+        return Err(ClaimsError::Malformed(name));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "negative ones become 0, which is meant"
+    )]
+    let whole = number as u64;
+    #[expect(clippy::cast_precision_loss, reason = "below 2^53 it is exact")]
+    let fraction = number > whole as f64;
+    Ok(UnixTime(whole.saturating_add(u64::from(fraction))))
+}

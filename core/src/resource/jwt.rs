@@ -1,0 +1,159 @@
+//! Signed access tokens, checked where they are shown. <https://www.rfc-editor.org/rfc/rfc9068#section-4>
+
+use super::{Access, Issuer, Policy, Refusal};
+use crate::jose::{Algorithm, Claims, JwsError, Key, Limits, Unverified, find};
+use crate::secret::SecretText;
+use crate::text::scope;
+use crate::time::UnixTime;
+
+/// The keys of an issuer. A token is checked by keys of the issuer that it names, and by no others
+/// ([RFC 8725 section 3.8](https://www.rfc-editor.org/rfc/rfc8725#section-3.8)).
+#[derive(Clone, Copy, Debug)]
+pub struct IssuerKeys<'k> {
+    /// Its issuer identifier.
+    pub issuer: &'k str,
+    /// Its keys, each of one algorithm.
+    pub keys: &'k [Key<'k>],
+}
+
+/// Validates a signed access token with the keys at hand: signature, `typ`, issuer, audience, times, required claims,
+/// scope and login, and that is all of [RFC 9068 section 4](https://www.rfc-editor.org/rfc/rfc9068#section-4). A pure
+/// function. `scratch` of twice as many bytes as the token suffices.
+///
+/// ```
+/// # #[cfg(feature = "p256")] {
+/// use valetkey::jose::{Algorithm, Algorithms, Jwk, Key, parts::PublicKey};
+/// use valetkey::resource::{Audience, Issuer, IssuerKeys, Policy, Refusal, validate};
+/// use valetkey::secret::SecretText;
+/// use valetkey::time::UnixTime;
+///
+/// let json = br#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"ec"}"#;
+/// let mut scratch = [0; 512];
+/// let Ok(Jwk::Public(jwk)) = Jwk::read(json, &mut scratch) else { panic!() };
+/// let parsed = PublicKey::new(&jwk, Algorithm::Es256).unwrap(); // once
+/// let keys = [Key::new("ec", &parsed)];
+/// let keys = [IssuerKeys { issuer: "https://as.example", keys: &keys }];
+///
+/// let issuers = [Issuer::jwt("https://as.example", Algorithms::of(&[Algorithm::Es256]))];
+/// let policy = Policy::new(&issuers, Audience::Required("https://rs.example/api"), "read");
+/// let token = SecretText::new("eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFUzI1NiIsImtpZCI6ImVjIn0.eyJpc3MiOiJodHRwczovL2FzLmV4YW1wbGUiLCJzdWIiOiJ1c2VyLTEiLCJhdWQiOiJodHRwczovL3JzLmV4YW1wbGUvYXBpIiwiY2xpZW50X2lkIjoiY2xpZW50LTEiLCJleHAiOjE3MDAwMDAzMDAsImlhdCI6MTY5OTk5OTk5MCwianRpIjoianRpLTEiLCJzY29wZSI6InJlYWQifQ.GQMwF0RqgQXH6halIUv4X1QiGTBIhxze754kP4WPjGVJTbwVGdRjhS58HS-6S6eYxU5wBztTq8O00zW1gI_uuw");
+/// let mut scratch = [0; 1024];
+/// let access = validate(token, &policy, &keys, UnixTime(1_700_000_000), &mut scratch).unwrap();
+/// assert_eq!((access.subject, access.client_id), ("user-1", "client-1"));
+/// let late = validate(token, &policy, &keys, UnixTime(1_700_000_300), &mut scratch);
+/// assert_eq!(late, Err(Refusal::Expired));
+/// # }
+/// ```
+///
+/// # Errors
+/// [`Refusal`]: the one check that it did not pass.
+pub fn validate<'r>(
+    token: SecretText<'r>,
+    policy: &Policy<'_>,
+    keys: &[IssuerKeys<'_>],
+    now: UnixTime,
+    scratch: &'r mut [u8],
+) -> Result<Access<'r>, Refusal> {
+    let presented = Presented::read(token.expose(), policy, scratch)?;
+    let header = presented.token.header();
+    let own = keys.iter().find(|keys| keys.issuer == presented.issuer());
+    let key = own.and_then(|own| find(own.keys.iter().copied(), header.algorithm, header.kid));
+    presented.judge(&key.ok_or(Refusal::UnknownKey)?, policy, now)
+}
+
+/// A signed token, taken apart, of an issuer that is trusted for such. Nothing is proven yet.
+#[derive(Debug)]
+pub(super) struct Presented<'r> {
+    token: Unverified<'r>,
+    claims: Claims<'r>,
+    issuer: &'r str,
+}
+
+impl<'r> Presented<'r> {
+    /// Everything that can be seen without a key and a clock.
+    pub(super) fn read(token: &'r str, policy: &Policy<'_>, scratch: &'r mut [u8]) -> Result<Self, Refusal> {
+        let limits = Limits { token: super::MAX_TOKEN, ..Limits::DEFAULT };
+        let mut token = Unverified::read(token, limits, scratch)?;
+        let claims = token.claims(policy.audience.resource())?;
+        let issuer = claims.issuer.ok_or(Refusal::Missing("iss"))?;
+        let trusted = policy.issuers.iter().find(|trusted| trusted.name == issuer).ok_or(Refusal::Issuer)?;
+        let rules = trusted.jwt_rules().ok_or(Refusal::Issuer)?;
+        if !rules.algorithms.contains(token.header().algorithm) {
+            return Err(JwsError::NotAllowed.into());
+        }
+        if !token.header().is_type(rules.typ) {
+            return Err(Refusal::Type);
+        }
+        Ok(Self { token, claims, issuer })
+    }
+
+    pub(super) const fn issuer(&self) -> &'r str {
+        self.issuer
+    }
+
+    pub(super) const fn algorithm(&self) -> Algorithm {
+        self.token.header().algorithm
+    }
+
+    pub(super) const fn kid(&self) -> Option<&'r str> {
+        self.token.header().kid
+    }
+
+    pub(super) fn judge(self, key: &Key<'_>, policy: &Policy<'_>, now: UnixTime) -> Result<Access<'r>, Refusal> {
+        // Only what the policy allows was read.
+        self.token.check(key, crate::jose::Algorithms::of(&[self.algorithm()]))?;
+        let Self { token, claims, issuer } = self;
+        let expires_at = claims.expires_at.ok_or(Refusal::Missing("exp"))?;
+        if !claims.for_audience.ok_or(Refusal::Missing("aud"))? {
+            return Err(Refusal::Audience);
+        }
+        let subject = claims.subject.ok_or(Refusal::Missing("sub"))?;
+        let client_id = claims.client_id.ok_or(Refusal::Missing("client_id"))?;
+        claims.issued_at.ok_or(Refusal::Missing("iat"))?;
+        let id = claims.id.ok_or(Refusal::Missing("jti"))?;
+        if now >= expires_at.plus(policy.leeway) {
+            return Err(Refusal::Expired);
+        }
+        if claims.not_before.is_some_and(|not_before| now.plus(policy.leeway) < not_before) {
+            return Err(Refusal::NotYet);
+        }
+        if claims.bound {
+            return Err(Refusal::Bound);
+        }
+        let access = Access {
+            issuer,
+            client_id,
+            subject,
+            scope: claims.scope.unwrap_or_default(),
+            expires_at,
+            auth_time: claims.auth_time,
+            acr: claims.acr.unwrap_or_default(),
+            id,
+            claims: token.payload(),
+        };
+        allowed(access, policy, now)
+    }
+}
+
+/// What is asked of every token, once it is known to be good: the scopes, and the login that it comes from.
+pub(super) fn allowed<'a>(access: Access<'a>, policy: &Policy<'_>, now: UnixTime) -> Result<Access<'a>, Refusal> {
+    if !scope::is_subset(policy.scope, access.scope) {
+        return Err(Refusal::Scope);
+    }
+    let step_up = &policy.step_up;
+    if !step_up.acr_values.is_empty() && (access.acr.is_empty() || !scope::contains(step_up.acr_values, access.acr)) {
+        return Err(Refusal::Login);
+    }
+    // RFC 9470 section 4: without `auth_time` nobody knows.
+    if let Some(max_age) = step_up.max_age
+        && access.auth_time.is_none_or(|at| at.plus(max_age) < now)
+    {
+        return Err(Refusal::Login);
+    }
+    Ok(access)
+}
+
+/// Whether some issuer has signed tokens, and whether one is asked.
+pub(super) fn kinds(issuers: &[Issuer<'_>]) -> (bool, bool) {
+    (issuers.iter().any(|issuer| issuer.jwt_rules().is_some()), issuers.iter().any(Issuer::is_asked))
+}
