@@ -9,12 +9,14 @@ mod flows;
 use flows::{HUSH, ISSUER, NOW, RESOURCE, Watch, World, hush};
 use std::hint::black_box;
 use std::panic::Location;
+use valetkey::jose::{Algorithm, Material, PublicJwk};
 use valetkey::secret::{Secret, SecretText};
 use valetkey::server::change::Version;
 use valetkey::server::record::{
-    Account, Client, ClientAuth, Digest, Grant, GrantState, GrantTypes, OwnedAccount, OwnedRecord, Record,
+    AccessTokenFormat, Account, Client, ClientAuth, Digest, Grant, GrantState, GrantTypes, OwnedAccount, OwnedRecord,
+    Record, SigningKey,
 };
-use valetkey::server::{self, register_account, register_client};
+use valetkey::server::{self, register_account, register_client, write_jwks};
 use valetkey::text::json::{self, JsonError, Kind, Limits, Object, Reader};
 use valetkey::text::{base64, buf::Writer, form, grammar, scope, uri};
 use valetkey::wire::basic;
@@ -32,6 +34,7 @@ const CLIENT: Client<'_> = Client {
     grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: true },
     scope: "read",
     resource: RESOURCE,
+    access_token: AccessTokenFormat::Opaque,
     may_introspect: false,
     live: true,
 };
@@ -47,6 +50,7 @@ const GRANT: Grant<'_> = Grant {
     issued_at: NOW,
     expires_at: NOW,
     auth_time: NOW,
+    acr: "",
     account: None,
     access: None,
     salt: Digest([7; 32]),
@@ -54,6 +58,15 @@ const GRANT: Grant<'_> = Grant {
     generation: 0,
     rotated_at: NOW,
     rotated_by: None,
+};
+
+const KEY: SigningKey<'_> = SigningKey {
+    kid: "1",
+    algorithm: Algorithm::EdDsa,
+    public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
+    sealed: "sealed",
+    created_at: NOW,
+    retired_at: None,
 };
 
 fn at() -> Version {
@@ -68,6 +81,7 @@ type Row = (&'static str, fn(&mut Counter));
 const FUNCTIONS: &[Row] = &[
     // public functions: begin
     ("resource::check", flows::client_credentials),
+    ("server::add_signing_key", |c| c.holds(|| server::add_signing_key([7; 8], NOW, KEY).is_ok())),
     ("server::authorize", flows::code),
     ("server::change::found", flows::code), // it borrows
     ("server::change_client", |c| c.holds(|| server::change_client([7; 8], NOW, (CLIENT, at()), CLIENT).is_ok())),
@@ -82,10 +96,12 @@ const FUNCTIONS: &[Row] = &[
     ("server::register_client", |c| c.holds(|| register_client([7; 8], NOW, CLIENT).is_ok())),
     ("server::remove_client", |c| c.holds(|| server::remove_client([7; 8], NOW, (CLIENT, at())).is_ok())),
     ("server::reopen", flows::code),
+    ("server::retire_signing_key", |c| c.holds(|| server::retire_signing_key([7; 8], NOW, NOW, (KEY, at())).is_ok())),
     ("server::revoke", flows::revoke),
     ("server::secret_digest", |c| c.holds(|| server::secret_digest(HUSH).0 != [0; 32])),
     ("server::token", flows::client_credentials),
     ("server::unlock_account", |c| c.holds(|| server::unlock_account([7; 8], NOW, (ACCOUNT, at())).is_ok())),
+    ("server::write_jwks", |c| c.holds(|| write_jwks(&[PublicJwk { kid: "1", algorithm: None, material: Material::Ed25519 { x: [7; 32] } }], &mut [0; 256]).is_ok())),
     ("server::write_metadata", flows::metadata),
     ("text::base64::decode", |c| c.holds(|| base64::decode("-_8", &mut [0; 4]).is_ok())),
     ("text::base64::decode_array", |c| c.holds(|| base64::decode_array::<2>("-_8").is_ok())),

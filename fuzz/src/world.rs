@@ -4,7 +4,7 @@ use crate::store::Store;
 use std::sync::LazyLock;
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
-use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
+use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
     AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
     secret_digest, token,
@@ -118,6 +118,7 @@ fn registered() -> Store {
             },
             scope: scope.into(),
             resource: resource.into(),
+            access_token: AccessTokenFormat::Opaque,
             may_introspect: client_id == "api",
             live: true,
         };
@@ -162,12 +163,13 @@ pub fn answer<'r>(step: Step<'r>, store: &mut Store) -> Step<'r> {
         }
         Step::Owner(need) => {
             let scope = need.scope().to_owned();
-            need.resume(Owner::Approved { subject: "alice", auth_time: NOW, scope: &scope })
+            need.resume(Owner::Approved { subject: "alice", auth_time: NOW, acr: "", scope: &scope })
         }
         Step::Load(need) => {
             let loaded = store.load(need.keys());
             need.resume(found(&loaded))
         }
+        Step::Sign(need) => need.fail(),
         Step::Commit(need) => {
             let committed = store.commit(&need.change());
             need.resume(committed)

@@ -127,7 +127,7 @@ async fn consent<S: Store>(State(people): Ours<S>, request: Request) -> Response
         return people.consent_page(pending, browser, &account, Some(ConsentPage::NOTHING_CHOSEN));
     }
     let auth_time = UnixTime(login.auth_time);
-    let owner = Owner::Approved { subject: &login.subject, auth_time, scope: &scope };
+    let owner = Owner::Approved { subject: &login.subject, auth_time, acr: "", scope: &scope };
     people.done(people.server.answer(&pending.sealed, &browser.value(), owner).await)
 }
 

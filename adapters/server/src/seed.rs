@@ -4,7 +4,7 @@ use crate::demo::{CLIENTS, DemoClient, PASSWORD, USERNAME};
 use crate::passwords::{Password, Passwords};
 use crate::system::{CLOCK, drawn, unix_time};
 use valetkey::server::change::{Change, Committed, Key, Kind};
-use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes, OwnedRecord};
+use valetkey::server::record::{AccessTokenFormat, Account, Client, ClientAuth, GrantTypes, OwnedRecord};
 use valetkey::server::{RegisterError, register_account, register_client, secret_digest};
 use valetkey_tokio::store::{By, Store, StoreError};
 
@@ -82,6 +82,7 @@ fn record<'a>(client: &DemoClient, digest: Option<&'a str>) -> Client<'a> {
         },
         scope: client.scopes,
         resource: "",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: client.may_introspect,
         live: true,
     }

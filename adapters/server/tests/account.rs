@@ -274,6 +274,7 @@ fn grant(now: u64) -> Grant<'static> {
         issued_at: UnixTime(now - 40 * 86_400),
         expires_at: UnixTime(now + 40 * 86_400),
         auth_time: UnixTime(now),
+        acr: "",
         account: None,
         access: None,
         salt: Digest([0; 32]),

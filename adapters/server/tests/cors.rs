@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use valetkey::secret::Secret;
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
-use valetkey::server::record::{ClientAuth, GrantTypes, OwnedRecord};
+use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedRecord};
 use valetkey::server::{register_client, remove_client};
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
@@ -226,6 +226,7 @@ fn client<'a>(client_id: &'a str, redirect_uris: &'a str) -> valetkey::server::r
         grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: false },
         scope: "",
         resource: "",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: false,
         live: true,
     }

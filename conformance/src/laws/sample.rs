@@ -1,9 +1,10 @@
 //! Records to try a store with.
 
+use valetkey::jose::Algorithm;
 use valetkey::server::change::{Kind, Version};
 use valetkey::server::record::{
-    ClientAuth, Digest, GrantState, GrantTypes, OwnedAccess, OwnedAccount, OwnedClient, OwnedCode, OwnedGrant,
-    OwnedRecord,
+    AccessTokenFormat, ClientAuth, Digest, GrantState, GrantTypes, OwnedAccess, OwnedAccount, OwnedClient, OwnedCode,
+    OwnedGrant, OwnedRecord, OwnedSigningKey,
 };
 use valetkey::time::UnixTime;
 
@@ -54,6 +55,11 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             grant_types: GrantTypes { authorization_code: bit(0), client_credentials: bit(1), refresh_token: bit(2) },
             scope: text(4),
             resource: text(5),
+            access_token: [
+                AccessTokenFormat::Opaque,
+                AccessTokenFormat::Jwt(Algorithm::Es256),
+                AccessTokenFormat::Jwt(Algorithm::EdDsa),
+            ][bits as usize / 3 % 3],
             may_introspect: bit(1),
             live: bit(0),
         }),
@@ -73,6 +79,7 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             issued_at: time(0),
             expires_at: time(1),
             auth_time: time(2),
+            acr: text(4),
             account: if bit(0) { Version::new(if bit(1) { i64::MAX.unsigned_abs() } else { 1 }) } else { None },
             access: bit(1).then(|| digest(3)),
             salt: digest(0),
@@ -97,6 +104,14 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             expires_at: time(2),
         }),
         Kind::Used => OwnedRecord::Used,
+        Kind::SigningKey => OwnedRecord::SigningKey(OwnedSigningKey {
+            kid: text(0),
+            algorithm: Algorithm::ALL[bits as usize % Algorithm::ALL.len()],
+            public: text(1),
+            sealed: text(2),
+            created_at: time(0),
+            retired_at: bit(1).then(|| time(2)),
+        }),
         other => unreachable!("records of kind {other:?} are new; the laws need samples of them"),
     }
 }

@@ -4,7 +4,9 @@ use super::ledger::{ALL, Asked, Check, Facts, Ledger, PART, Pending, Said, ensur
 use super::{Command, MOST_OPEN, Request, Scope, Store, Wrong};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version, found};
-use valetkey::server::record::{Account, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record};
+use valetkey::server::record::{
+    AccessTokenFormat, Account, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record,
+};
 use valetkey::server::{
     AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect,
     reopen, revoke, secret_digest, token,
@@ -280,10 +282,11 @@ impl<S: Store> World<S> {
                 }
             }
             Step::Verify(need) => need.fail(),
+            Step::Sign(need) => need.fail(),
             Step::Owner(need) => {
                 let Asked::Authorize { subject, scope, .. } = facts.asked else { return Err("who is asked?".into()) };
                 let subject = SUBJECTS[subject];
-                need.resume(Owner::Approved { subject, auth_time: UnixTime(facts.now), scope })
+                need.resume(Owner::Approved { subject, auth_time: UnixTime(facts.now), acr: "", scope })
             }
             Step::Load(need) => {
                 let records = self.store.load(need.keys());
@@ -325,6 +328,7 @@ impl<S: Store> World<S> {
             grant_types: GrantTypes { authorization_code: true, client_credentials: first, refresh_token: true },
             scope: ALL,
             resource: "",
+            access_token: AccessTokenFormat::Opaque,
             may_introspect: first,
             live: !self.ledger.removed[client],
         };

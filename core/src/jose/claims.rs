@@ -16,6 +16,8 @@ pub struct Claims<'a> {
     pub subject: Option<&'a str>,
     /// Whether `aud` names the audience that was asked about; `None` without `aud`.
     pub for_audience: Option<bool>,
+    /// `aud`, if it is one text, and no array.
+    pub audience: Option<&'a str>,
     /// `client_id`
     pub client_id: Option<&'a str>,
     /// `jti`
@@ -94,6 +96,10 @@ impl<'a> Claims<'a> {
             match name {
                 "iss" => claims.issuer = Some(text(&mut r, "iss")?),
                 "sub" => claims.subject = Some(text(&mut r, "sub")?),
+                "aud" if r.peek()? == Kind::String => {
+                    let only = text(&mut r, "aud")?;
+                    (claims.for_audience, claims.audience) = (Some(only == audience), Some(only));
+                }
                 "aud" => claims.for_audience = Some(names(&mut r, audience)?),
                 "client_id" => claims.client_id = Some(text(&mut r, "client_id")?),
                 "jti" => claims.id = Some(text(&mut r, "jti")?),
@@ -133,10 +139,10 @@ fn scopes<'a>(r: &mut Reader<'a>) -> Result<&'a str, ClaimsError> {
     if text.is_empty() || scope::is_scope(text) { Ok(text) } else { Err(ClaimsError::Malformed("scope")) }
 }
 
-/// Whether `aud`, one text or an array of texts, names the audience. <https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3>
+/// Whether `aud`, here an array of texts, names the audience. <https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3>
 fn names(r: &mut Reader<'_>, audience: &str) -> Result<bool, ClaimsError> {
     if r.peek()? != Kind::Array {
-        return Ok(text(r, "aud")? == audience);
+        return Err(ClaimsError::Malformed("aud"));
     }
     let mut named = false;
     r.array()?;

@@ -7,6 +7,7 @@ use super::caller::Caller;
 use super::change::{Found, Key, Kind, sha256};
 use super::credential::Locator;
 use super::fault::Fault;
+use super::jwt::is_clients;
 use super::kept::Kept;
 use super::params::{self, MAX_REQUEST, form_fault};
 use super::policy::{Asking, Issuance};
@@ -68,6 +69,7 @@ struct KeptOwner {
     subject: Span,
     scope: Span,
     auth_time: UnixTime,
+    acr: Span,
 }
 
 /// What a person's login and consent came to. Exhaustive on purpose; not to answer yet is [`NeedOwner::export`].
@@ -75,10 +77,13 @@ struct KeptOwner {
 pub enum Owner<'a> {
     /// Logged in and agreed.
     Approved {
-        /// Who: the `sub` of the tokens. Not empty.
+        /// Who: the `sub` of the tokens. Not empty, and not beginning with `client:`.
         subject: &'a str,
         /// When they proved who they are.
         auth_time: UnixTime,
+        /// How: the authentication context class, one word without a space; empty if it is not known.
+        /// <https://www.rfc-editor.org/rfc/rfc9470#section-6>
+        acr: &'a str,
         /// To what: all or some of [`NeedOwner::scope`].
         scope: &'a str,
     },
@@ -332,8 +337,8 @@ impl<'r> NeedOwner<'r> {
 }
 
 fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<Answered, Fault> {
-    let (subject, auth_time, agreed) = match owner {
-        Owner::Approved { subject, auth_time, scope } => (subject, auth_time, scope),
+    let (subject, auth_time, acr, agreed) = match owner {
+        Owner::Approved { subject, auth_time, acr, scope } => (subject, auth_time, acr, scope),
         // A pending request may have been answered before, and then this answer must not reach the client.
         Owner::Denied if request.pending.is_some() => return Ok(Answered::Denied),
         Owner::Denied => return Err(Fault::Denied),
@@ -343,11 +348,12 @@ fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Resul
     // a thousand times would be kept a thousand times.
     let all_of_it_asked = agreed.len() <= asked.len() && agreed.split(' ').all(|word| scope::contains(asked, word));
     let nothing_to_ask = agreed.is_empty() && asked.is_empty();
-    if subject.is_empty() || !(all_of_it_asked || nothing_to_ask) {
+    let known = !subject.is_empty() && !is_clients(subject) && !acr.contains(' ');
+    if !known || !(all_of_it_asked || nothing_to_ask) {
         return Err(Fault::BadConsent);
     }
     let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
-    Ok(Answered::Approved(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time }))
+    Ok(Answered::Approved(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time, acr: keep(acr)? }))
 }
 
 fn look_up<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
@@ -396,6 +402,7 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<(K
         resource: request.resource,
         state: GrantState::Pending,
         auth_time: owner.auth_time,
+        acr: owner.acr,
         account,
         salt: Digest(m.seed.part(seed::SALT)),
         ..Kept::new(locator.grant(), m.caller.client_id, m.now, expires_at)

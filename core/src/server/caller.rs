@@ -5,7 +5,7 @@
 use super::change::{Version, sha256};
 use super::fault::Fault;
 use super::params::{self, FormRequest};
-use super::record::{Client, ClientAuth, Digest, GrantTypes};
+use super::record::{AccessTokenFormat, Client, ClientAuth, Digest, GrantTypes};
 use crate::secret::ct_eq;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form};
@@ -26,6 +26,7 @@ pub(super) struct Caller {
     pub(super) confidential: bool,
     pub(super) version: Option<Version>,
     pub(super) grant_types: GrantTypes,
+    pub(super) access_token: AccessTokenFormat,
     pub(super) may_introspect: bool,
     pub(super) scope: Span,
     pub(super) resource: Span,
@@ -95,6 +96,7 @@ impl Caller {
         self.confidential = client.auth != ClientAuth::Public;
         self.version = version;
         self.grant_types = client.grant_types;
+        self.access_token = client.access_token;
         self.may_introspect = client.may_introspect && self.confidential;
         self.scope = scratch.keep(client.scope).map_err(|_| Fault::Scratch)?;
         self.resource = scratch.keep(client.resource).map_err(|_| Fault::Scratch)?;

@@ -25,15 +25,18 @@ pub enum Kind {
     Grant = 3,
     /// By SHA-256 of its secret.
     Code = 4,
-    /// By SHA-256 of its secret.
+    /// By SHA-256 of its secret; of a signed one by SHA-256 of its `jti`.
     Access = 5,
     /// By random bytes: identifiers of pending requests that were answered.
     Used = 6,
+    /// By SHA-256 of `kid`.
+    SigningKey = 7,
 }
 
 impl Kind {
     /// Every kind, in the order of their bytes.
-    pub const ALL: [Self; 6] = [Self::Client, Self::Account, Self::Grant, Self::Code, Self::Access, Self::Used];
+    pub const ALL: [Self; 7] =
+        [Self::Client, Self::Account, Self::Grant, Self::Code, Self::Access, Self::Used, Self::SigningKey];
 }
 
 /// What a record is filed under: SHA-256 of a name or secret, or random bytes. Stored as 33 bytes, kind first.
@@ -54,6 +57,11 @@ impl Key {
     /// The key of an account.
     pub fn account(subject: &str) -> Self {
         Self { kind: Kind::Account, id: sha256(&[subject.as_bytes()]) }
+    }
+
+    /// The key of a signing key.
+    pub fn signing_key(kid: &str) -> Self {
+        Self { kind: Kind::SigningKey, id: sha256(&[kid.as_bytes()]) }
     }
 
     /// As stored.

@@ -5,6 +5,7 @@
 //! any load; it proves nothing. The digest of the secret, or the MAC, decides.
 
 use super::change::{Key, Kind, sha256};
+use super::jwt::{Signed, TokenId};
 use super::record::{Digest, Grant};
 use crate::secret::{Secret, ct_eq};
 use crate::text::{base64, buf::Writer};
@@ -64,6 +65,12 @@ impl ServerKey {
         self.mac("access", &[&grant.0, &generation.to_be_bytes(), &salt.0])
     }
 
+    /// The `jti` of the signed access token of a grant's generation.
+    pub(super) fn token_id(&self, locator: Locator, generation: u32, salt: &Digest) -> TokenId {
+        let Digest(mac) = self.mac("jti", &[&locator.grant().id.0, &generation.to_be_bytes(), &salt.0]);
+        TokenId(locator, mac.first_chunk().copied().unwrap_or_default())
+    }
+
     fn refresh_mac(&self, grant: &Digest, generation: u32, salt: &Digest) -> Digest {
         self.mac("refresh", &[&grant.0, &generation.to_be_bytes(), &salt.0])
     }
@@ -85,17 +92,25 @@ impl Locator {
     }
 }
 
-/// A token as presented, taken apart. It proves nothing yet.
+/// A token as presented, taken apart. But for a signed one, it proves nothing yet.
 #[derive(Clone, Copy)]
 pub(super) enum Presented {
     /// A code or an access token: only the digest of its secret is kept.
     Secret { locator: Locator, digest: Digest },
     /// A refresh token.
     Refresh { locator: Locator, key_id: u8, generation: u32, mac: Digest },
+    /// A signed access token of ours.
+    Signed(Signed),
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Presented(..)") // a MAC is in it
+    }
 }
 
 impl Presented {
-    /// `None` if the text is neither form.
+    /// `None` if the text is neither of the forms that are not signed.
     pub(super) fn read(text: &str) -> Option<Self> {
         match text.len() {
             SECRET_TEXT => {
@@ -121,6 +136,17 @@ impl Presented {
     pub(super) const fn locator(self) -> Locator {
         match self {
             Self::Secret { locator, .. } | Self::Refresh { locator, .. } => locator,
+            Self::Signed(Signed { locator, .. }) => locator,
+        }
+    }
+
+    /// What its record would be filed under if it is an access token.
+    pub(super) fn access(self) -> Option<Key> {
+        match self {
+            Self::Secret { digest, .. } | Self::Signed(Signed { digest, .. }) => {
+                Some(Key { kind: Kind::Access, id: digest })
+            }
+            Self::Refresh { .. } => None,
         }
     }
 }

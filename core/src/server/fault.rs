@@ -88,6 +88,8 @@ faults! {
     BadResource = InvalidTarget 400 "resource must be an absolute URI without fragment",
     /// `resource` is not one of the client's or the grant's.
     ResourceNotAllowed = InvalidTarget 400 "the resource is unknown or not allowed here",
+    /// A signed access token is for one resource, and the request leaves several.
+    SeveralResources = InvalidTarget 400 "an access token of this client is for one resource: name one",
     /// `grant_type` is missing.
     NoGrantType = InvalidRequest 400 "grant_type is missing",
     /// `grant_type` is unknown here.
@@ -148,6 +150,10 @@ faults! {
     BadRecord = ServerError 500 "the server failed; it was told of it",
     /// No server key of that id, or none at all.
     NoServerKey = ServerError 500 "the server failed; it was told of it",
+    /// No signing key of the algorithm that the client's record names.
+    NoSigningKey = ServerError 500 "the server failed; it was told of it",
+    /// What came back from the signer has not the length of a signature of that algorithm.
+    BadSignature = ServerError 500 "the server failed; it was told of it",
     /// A need could not be answered.
     Unavailable = TemporarilyUnavailable 503 "the server cannot answer now; try again later",
     /// Other requests changed the same records three times in a row.

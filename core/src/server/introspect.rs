@@ -3,7 +3,7 @@
 //! Only access tokens are ever active: a refresh token that a resource server is shown must not pass for one.
 
 use super::caller::Caller;
-use super::change::{Found, Key, Kind, Version};
+use super::change::{Found, Key, Version};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
@@ -11,7 +11,7 @@ use super::params::FormRequest;
 use super::record::{Access, Record};
 use super::reply::Outcome;
 use super::step::{Flow, Machine, Step, usable};
-use super::{ENTROPY, Server};
+use super::{ENTROPY, Server, jwt};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
 use crate::text::scope;
@@ -20,6 +20,8 @@ use crate::time::UnixTime;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     token: Span,
+    /// The token, taken apart, once its client is known.
+    presented: Option<Presented>,
     /// The asker is the resource server in this very program, which checks the audience itself.
     local: bool,
 }
@@ -43,7 +45,7 @@ pub fn introspect<'r>(
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
     let (caller, token) = Caller::read_with_token(request, &mut scratch);
-    machine(server, now, scratch, Request { token, local: false }).begin(caller)
+    machine(server, now, scratch, Request { token, presented: None, local: false }).begin(caller)
 }
 
 /// Looks a token up for a resource server in the same program, straight from the store: no client, no form.
@@ -57,7 +59,7 @@ pub fn introspect_local<'r>(
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
     let token = scratch.keep(token.expose());
-    let request = Request { token: token.unwrap_or(Span::EMPTY), local: true };
+    let request = Request { token: token.unwrap_or(Span::EMPTY), presented: None, local: true };
     let m = machine(server, now, scratch, request);
     if token.is_ok() { look_up(m, request) } else { m.refuse(Fault::Scratch) }
 }
@@ -78,12 +80,14 @@ pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
     look_up(m, request)
 }
 
-fn look_up(m: Machine<'_>, request: Request) -> Step<'_> {
-    match Presented::read(m.text(request.token)) {
-        Some(Presented::Secret { locator, digest }) => {
-            m.load([Some(locator.grant()), Some(Key { kind: Kind::Access, id: digest }), None])
+fn look_up(mut m: Machine<'_>, request: Request) -> Step<'_> {
+    match jwt::presented(&mut m, request.token) {
+        Ok(Some(presented)) if presented.access().is_some() => {
+            m.flow = Flow::Introspect(Request { presented: Some(presented), ..request });
+            m.load([Some(presented.locator().grant()), presented.access(), None])
         }
-        Some(Presented::Refresh { .. }) | None => m.reply(Outcome::Introspected(None)),
+        Ok(_) => m.reply(Outcome::Introspected(None)),
+        Err(fault) => m.refuse(fault),
     }
 }
 
@@ -97,25 +101,31 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
 /// `None` if the token is not good now, or not for this caller.
 fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<Active>, Fault> {
     let Flow::Introspect(request) = m.flow else { return Err(Fault::BadRecord) };
-    let (Some(presented), Some((Record::Grant(grant), _))) = (Presented::read(m.text(request.token)), &found[0]) else {
+    let (Some(presented), Some((Record::Grant(grant), _))) = (request.presented, &found[0]) else {
         return Ok(None);
     };
     if usable(grant.state, grant.expires_at, m.now).is_err() {
         return Ok(None);
     }
+    if matches!(presented, Presented::Signed(token) if !token.is_of(m, grant)) {
+        return Ok(None);
+    }
     let key = presented.locator().grant();
-    let own = matches!(presented, Presented::Secret { digest, .. } if grant.access == Some(digest));
-    let (scope, resource, issued_at, expires_at) = match named_access(&presented, &key, &found[1]) {
-        Some((access, ..)) => (access.scope, access.resource, access.issued_at, access.expires_at),
-        None if own => (grant.scope, grant.resource, grant.issued_at, grant.expires_at),
-        None => return Ok(None),
+    let own = presented.access().is_some_and(|access| grant.access == Some(access.id));
+    let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
+    let (scope, resource, issued_at, expires_at) = match (presented, named_access(&presented, &key, &found[1])) {
+        // It has a record only if it was revoked.
+        (Presented::Signed(_), Some(_)) => return Ok(None),
+        (Presented::Signed(token), None) => (token.scope, token.audience, token.issued_at, token.expires_at),
+        (_, Some((access, ..))) => (keep(access.scope)?, keep(access.resource)?, access.issued_at, access.expires_at),
+        (_, None) if own => (keep(grant.scope)?, keep(grant.resource)?, grant.issued_at, grant.expires_at),
+        (_, None) => return Ok(None),
     };
-    let for_caller = request.local || is_for(resource, m.text(m.caller.resource));
+    let for_all = matches!(presented, Presented::Signed(_)) && m.text(resource) == m.server.default_audience();
+    let for_caller = request.local || for_all || is_for(m.text(resource), m.text(m.caller.resource));
     if m.now >= expires_at || !for_caller {
         return Ok(None);
     }
-    let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
-    let (scope, resource) = (keep(scope)?, keep(resource)?);
     let grant = Kept::keep(key, grant, &mut m.scratch)?;
     Ok(Some(Active { grant, scope, resource, issued_at, expires_at: expires_at.min(grant.expires_at) }))
 }
@@ -126,9 +136,9 @@ pub(super) fn named_access<'s>(
     grant: &Key,
     found: &Option<(Record<'s>, Version)>,
 ) -> Option<(Access<'s>, Version, Key)> {
-    match (presented, found) {
-        (Presented::Secret { digest, .. }, Some((Record::Access(access), version))) if access.grant == grant.id => {
-            Some((*access, *version, Key { kind: Kind::Access, id: *digest }))
+    match (presented.access(), found) {
+        (Some(key), Some((Record::Access(access), version))) if access.grant == grant.id => {
+            Some((*access, *version, key))
         }
         _ => None,
     }

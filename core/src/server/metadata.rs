@@ -2,6 +2,7 @@
 
 use super::Server;
 use crate::error::TooSmall;
+use crate::jose::PublicJwk;
 use crate::text::buf::Writer;
 use crate::text::json::Object;
 
@@ -17,6 +18,8 @@ pub enum Endpoint {
     Revoke,
     /// <https://www.rfc-editor.org/rfc/rfc7662>
     Introspect,
+    /// The key set: <https://www.rfc-editor.org/rfc/rfc7517#section-5>
+    Jwks,
 }
 
 impl Endpoint {
@@ -27,6 +30,7 @@ impl Endpoint {
             Self::Token => "/token",
             Self::Revoke => "/revoke",
             Self::Introspect => "/introspect",
+            Self::Jwks => "/jwks.json",
         }
     }
 }
@@ -57,7 +61,8 @@ pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) 
         ("revocation_endpoint", Endpoint::Revoke),
         ("introspection_endpoint", Endpoint::Introspect),
     ];
-    for (name, endpoint) in endpoints {
+    let signs = !server.signing_keys().is_empty();
+    for (name, endpoint) in endpoints.into_iter().chain(signs.then_some(("jwks_uri", Endpoint::Jwks))) {
         json.string_with(name, |w| {
             w.push_str(server.issuer().trim_end_matches('/'));
             w.push_str(endpoint.path());
@@ -76,5 +81,38 @@ pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) 
     json.strings("introspection_endpoint_auth_methods_supported", methods);
     json.boolean("authorization_response_iss_parameter_supported", true);
     json.close();
+    w.finish()
+}
+
+/// Writes the set of the keys that check signed access tokens, which is served with status 200 as
+/// `application/jwk-set+json` under [`Endpoint::Jwks`]. A [`PublicJwk`] has no private member, so neither has the set.
+/// <https://www.rfc-editor.org/rfc/rfc7517#section-5>
+///
+/// Publish a key before it signs, for as long as APIs keep a set, and after it was retired until what it signed has expired.
+///
+/// ```
+/// use valetkey::jose::{Jwk, JwkError, each_key};
+/// use valetkey::server::write_jwks;
+/// let json = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}"#;
+/// let mut scratch = [0; 256];
+/// let Jwk::Public(key) = Jwk::read(json, &mut scratch)? else { panic!() };
+/// let mut buf = [0; 256];
+/// let set = write_jwks(&[key], &mut buf).unwrap();
+/// assert!(set.starts_with(r#"{"keys":[{"kty":"OKP","#));
+/// # Ok::<(), JwkError>(())
+/// ```
+///
+/// # Errors
+/// [`TooSmall`] with the exact size.
+pub fn write_jwks<'b>(keys: &[PublicJwk<'_>], buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
+    let mut w = Writer::new(buf);
+    w.push_str("{\"keys\":[");
+    for (i, key) in keys.iter().enumerate() {
+        if i > 0 {
+            w.push(',');
+        }
+        key.write(&mut w);
+    }
+    w.push_str("]}");
     w.finish()
 }

@@ -3,18 +3,19 @@
 //! ```text
 //!                 .----------------------- Conflict: look again, decide again ------------.
 //!                 v                                                                       |
-//!  request -> Client -> (Verify) -> (Owner) -> Load -> (nothing to change) -> Reply       |
-//!                                               '----> Commit -- Applied ---> Reply       |
-//!                                                        '--------------------------------'
+//!  request -> Client -> (Verify) -> (Owner) -> Load -> (Sign) -> (nothing to change) -> Reply
+//!                                                         '----> Commit -- Applied ---> Reply
+//!                                                                  |                      |
+//!                                                                  '----------------------'
 //! ```
 //!
 //! | endpoint | function | needs besides `Client` |
 //! |---|---|---|
 //! | authorization | [`authorize()`], and [`reopen`] after a pause | `Owner`, `Load`, `Commit` |
-//! | token | [`token()`] | `Verify`, `Load`, `Commit` |
+//! | token | [`token()`] | `Verify`, `Load`, `Sign`, `Commit` |
 //! | revocation | [`revoke()`] | `Verify`, `Load`, `Commit` |
 //! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load` |
-//! | metadata | [`write_metadata`] | none: it is a plain function |
+//! | metadata, key set | [`write_metadata`], [`write_jwks`] | none: they are plain functions |
 //!
 //! A driver is a loop that answers needs; [`change`] is the contract of the store that it asks, [`record`] what that store
 //! keeps. This one serves a client-credentials request from a map:
@@ -23,7 +24,7 @@
 //! use std::collections::HashMap;
 //! use valetkey::secret::{Entropy, Secret};
 //! use valetkey::server::change::Committed;
-//! use valetkey::server::record::{Client, ClientAuth, GrantTypes};
+//! use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 //! use valetkey::server::{ENTROPY, FormRequest, Policy, SCRATCH, Server, ServerKey, Step, secret_digest, token};
 //! use valetkey::time::UnixTime;
 //! use valetkey::wire::header::Header;
@@ -40,6 +41,7 @@
 //!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 //!     scope: "telemetry:write",
 //!     resource: "",
+//!     access_token: AccessTokenFormat::Opaque,
 //!     may_introspect: false,
 //!     live: true,
 //! };
@@ -80,6 +82,7 @@ pub mod change;
 mod credential;
 pub mod fault;
 mod introspect;
+mod jwt;
 mod kept;
 mod metadata;
 mod operate;
@@ -90,13 +93,15 @@ pub mod record;
 mod register;
 mod reply;
 mod revoke;
+mod sign;
+mod signing_key;
 mod step;
 mod token;
 
 pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
 pub use introspect::{introspect, introspect_local};
-pub use metadata::{Endpoint, write_metadata};
+pub use metadata::{Endpoint, write_jwks, write_metadata};
 pub use operate::{
     OperateError, change_client, change_password, end_grant, end_logins, end_own_grant, lock_account, remove_client,
     unlock_account,
@@ -107,11 +112,15 @@ pub use policy::Policy;
 pub use register::{RegisterError, register_account, register_client};
 pub use reply::{Reply, Response};
 pub use revoke::revoke;
+pub use sign::NeedSign;
+pub use signing_key::{add_signing_key, retire_signing_key};
 pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
 pub use token::token;
 
+use crate::jose::Key;
 use crate::text::uri;
 use core::fmt;
+use record::AccessTokenFormat;
 
 /// Bytes of [`Entropy`](crate::secret::Entropy) that a request to any endpoint takes, drawn for that request alone:
 /// `Entropy::<ENTROPY>::new(drawn)`.
@@ -131,12 +140,14 @@ mod seed {
     pub(super) const CHANGE: usize = 112;
 }
 
-/// What every endpoint is given: the issuer, the policy and the server keys.
+/// What every endpoint is given: the issuer, the policy and the keys.
 #[derive(Debug)]
 pub struct Server<'r> {
     issuer: &'r str,
     policy: Policy,
     keys: &'r [ServerKey],
+    signing_keys: &'r [Key<'r>],
+    default_audience: &'r str,
 }
 
 /// Why a [`Server`] cannot be.
@@ -147,6 +158,10 @@ pub enum BadServer {
     Issuer,
     /// There is no server key, or two of one id.
     Keys,
+    /// A signing key has no `kid`, or one that another has, or its algorithm is one with a shared secret.
+    SigningKeys,
+    /// The default audience is no absolute URI without fragment.
+    Audience,
 }
 
 impl fmt::Display for BadServer {
@@ -154,6 +169,8 @@ impl fmt::Display for BadServer {
         f.write_str(match self {
             Self::Issuer => "the issuer must be an https URL (http on loopback only) without query and fragment",
             Self::Keys => "the server needs at least one key, each with an id of its own",
+            Self::SigningKeys => "each signing key needs a kid of its own and an algorithm with a public key",
+            Self::Audience => "the default audience must be an absolute URI without fragment",
         })
     }
 }
@@ -173,7 +190,37 @@ impl<'r> Server<'r> {
         if keys.is_empty() || keys.iter().enumerate().any(twice) {
             return Err(BadServer::Keys);
         }
-        Ok(Self { issuer, policy, keys })
+        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer })
+    }
+
+    /// The keys of signed access tokens: the first of an algorithm signs, by the name of its `kid`, and all recognise what
+    /// they signed. Who holds the private halves answers [`Step::Sign`].
+    ///
+    /// # Errors
+    /// [`BadServer::SigningKeys`].
+    pub fn with_signing_keys(self, signing_keys: &'r [Key<'r>]) -> Result<Self, BadServer> {
+        let bad = |(i, key): (usize, &Key<'_>)| {
+            let twice = signing_keys.iter().take(i).any(|other| other.kid() == key.kid());
+            twice || key.kid().is_empty() || key.algorithm().is_symmetric()
+        };
+        if signing_keys.iter().enumerate().any(bad) {
+            return Err(BadServer::SigningKeys);
+        }
+        Ok(Self { signing_keys, ..self })
+    }
+
+    /// The `aud` of signed access tokens for which no resource was asked for, unless their client is registered for one
+    /// only. It stands for all of this server's resource servers, and is the issuer without this.
+    /// <https://www.rfc-editor.org/rfc/rfc9068#section-3>
+    ///
+    /// # Errors
+    /// [`BadServer::Audience`].
+    pub fn with_default_audience(self, default_audience: &'r str) -> Result<Self, BadServer> {
+        if uri::is_resource(default_audience) {
+            Ok(Self { default_audience, ..self })
+        } else {
+            Err(BadServer::Audience)
+        }
     }
 
     /// The issuer identifier. <https://www.rfc-editor.org/rfc/rfc8414#section-2>
@@ -184,6 +231,26 @@ impl<'r> Server<'r> {
     /// The policy.
     pub const fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// See [`Server::with_signing_keys`].
+    pub const fn signing_keys(&self) -> &'r [Key<'r>] {
+        self.signing_keys
+    }
+
+    /// See [`Server::with_default_audience`].
+    pub const fn default_audience(&self) -> &'r str {
+        self.default_audience
+    }
+
+    /// The key that signs tokens of this format.
+    fn signing_key(&self, format: AccessTokenFormat) -> Option<Key<'r>> {
+        match format {
+            AccessTokenFormat::Opaque => None,
+            AccessTokenFormat::Jwt(algorithm) => {
+                self.signing_keys.iter().copied().find(|key| key.algorithm() == algorithm)
+            }
+        }
     }
 
     fn current_key(&self) -> Result<&'r ServerKey, fault::Fault> {

@@ -32,6 +32,8 @@ pub enum OperateError {
     Ended,
     /// The grant is another person's.
     OtherOwner,
+    /// The signing key was retired before.
+    Retired,
 }
 
 impl fmt::Display for OperateError {
@@ -44,6 +46,7 @@ impl fmt::Display for OperateError {
             Self::Logins => "the logins of this account cannot be ended any more; lock it, and make another",
             Self::Ended => "the grant was ended before",
             Self::OtherOwner => "the grant is another person's",
+            Self::Retired => "the signing key was retired before",
         })
     }
 }
@@ -61,7 +64,7 @@ impl core::error::Error for OperateError {}
 ///
 /// ```
 /// use valetkey::server::change::{EventKind, Expect, Version};
-/// use valetkey::server::record::{Client, ClientAuth, GrantTypes, Record};
+/// use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, Record};
 /// use valetkey::server::{remove_client, secret_digest};
 /// use valetkey::time::UnixTime;
 ///
@@ -75,6 +78,7 @@ impl core::error::Error for OperateError {}
 ///     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 ///     scope: "telemetry:write",
 ///     resource: "",
+///     access_token: AccessTokenFormat::Opaque,
 ///     may_introspect: false,
 ///     live: true,
 /// };
@@ -223,7 +227,7 @@ pub fn end_grant<'a>(
 ///     subject: "alice",
 ///     // and so on, as the store told it
 /// #   scope: "read", resource: "", state: GrantState::Live, issued_at: UnixTime(0), expires_at: UnixTime(9),
-/// #   auth_time: UnixTime(0), account: None, access: None, salt: Digest([0; 32]), server_key: 1, generation: 0,
+/// #   auth_time: UnixTime(0), acr: "", account: None, access: None, salt: Digest([0; 32]), server_key: 1, generation: 0,
 /// #   rotated_at: UnixTime(0), rotated_by: None,
 /// };
 /// let (now, id, at) = (UnixTime(1), Digest([7; 32]), Version::new(7).ok_or("0")?);

@@ -4,6 +4,7 @@
 //! what is random is kept as its SHA-256, what a person chose as an Argon2id hash.
 
 use super::change::{Kind, Version};
+use crate::jose::Algorithm;
 use crate::time::UnixTime;
 use core::fmt;
 
@@ -51,6 +52,18 @@ pub struct GrantTypes {
     pub refresh_token: bool,
 }
 
+/// What a client's access tokens are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
+pub enum AccessTokenFormat {
+    /// Random text, of which only this server knows what it opens: revoked at once, wherever it is shown.
+    #[default]
+    Opaque,
+    /// Claims that are signed by this algorithm, which is none with a shared secret: an API checks them by itself, and
+    /// takes them until they expire. <https://www.rfc-editor.org/rfc/rfc9068>
+    Jwt(Algorithm),
+}
+
 /// Whether a grant gives anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "snake_case"))]
@@ -64,9 +77,10 @@ pub enum GrantState {
 }
 
 /// Defines a view with borrowed text and its owned twin from one list of fields. `text` is text, `hash` is text that
-/// `Debug` does not show, other types stand in brackets.
+/// `Debug` does not show, other types stand in brackets. A field that rows may lack which were written before there was
+/// one is marked `default`.
 macro_rules! records {
-    ($($(#[$meta:meta])* $name:ident / $twin:ident { $($(#[$field_meta:meta])* $field:ident : $kind:tt),* $(,)? })*) => { $(
+    ($($(#[$meta:meta])* $name:ident / $twin:ident { $($(#[$field_meta:meta])* $field:ident : $kind:tt $($default:ident)?),* $(,)? })*) => { $(
         $(#[$meta])*
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub struct $name<'a> { $($(#[$field_meta])* pub $field: records!(view 'a $kind)),* }
@@ -83,7 +97,11 @@ macro_rules! records {
         #[cfg(feature = "alloc")]
         #[derive(Clone, PartialEq, Eq)]
         #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-        pub struct $twin { $($(#[$field_meta])* pub $field: records!(owned $kind)),* }
+        pub struct $twin { $(
+            $(#[$field_meta])*
+            $(#[cfg_attr(feature = "serde", serde($default))])?
+            pub $field: records!(owned $kind)
+        ),* }
 
         #[cfg(feature = "alloc")]
         impl fmt::Debug for $twin {
@@ -142,6 +160,8 @@ records! {
         scope: text,
         /// Resources (RFC 8707) that it may name.
         resource: text,
+        /// What its access tokens are.
+        access_token: [AccessTokenFormat] default,
         /// Whether it may introspect tokens, as resource servers do.
         may_introspect: [bool],
         /// `false`: removed. The record stays, so that its id is not used again.
@@ -181,9 +201,11 @@ records! {
         expires_at: [UnixTime],
         /// When the person logged in; 0 if no person did.
         auth_time: [UnixTime],
+        /// How: the authentication context class; empty if unknown.
+        acr: text default,
         /// The version of the account that decided last, where accounts are records.
         account: [Option<Version>],
-        /// Client credentials: the SHA-256 of its one access token's secret.
+        /// Client credentials: the SHA-256 of its one access token's secret, or of the `jti` of a signed one.
         access: [Option<Digest>],
         /// Goes into each of its tokens' MAC, and was drawn once.
         salt: [Digest],
@@ -213,7 +235,8 @@ records! {
         spent: [bool],
     }
 
-    /// An opaque access token of a code grant. Filed under the SHA-256 of its secret.
+    /// An access token of a code grant. An opaque one is filed under the SHA-256 of its secret. A signed one has no record
+    /// until it is revoked, and then that lies under the SHA-256 of its `jti`.
     Access / OwnedAccess {
         /// The key of its grant.
         grant: [Digest],
@@ -223,8 +246,24 @@ records! {
         resource: text,
         /// When it was issued.
         issued_at: [UnixTime],
-        /// When it ends.
+        /// When it ends; 0 once it is revoked.
         expires_at: [UnixTime],
+    }
+
+    /// A key pair that signs access tokens. Filed under the SHA-256 of its `kid`.
+    SigningKey / OwnedSigningKey {
+        /// Its id in the published set and in the header of tokens.
+        kid: text,
+        /// The one algorithm that it serves.
+        algorithm: [Algorithm],
+        /// The public half as [`PublicJwk::write`](crate::jose::PublicJwk::write) writes it.
+        public: text,
+        /// The private half, sealed by the program under a key that is not in the store; empty once it is retired.
+        sealed: hash,
+        /// When it was made.
+        created_at: [UnixTime],
+        /// When it ceased to sign. Its public half stays published until what it signed has expired.
+        retired_at: [Option<UnixTime>],
     }
 }
 
@@ -241,6 +280,8 @@ pub enum Record<'a> {
     Code(Code<'a>),
     /// An access token.
     Access(Access<'a>),
+    /// A key pair that signs access tokens.
+    SigningKey(SigningKey<'a>),
     /// Says only that an identifier was used: a pending request that was answered.
     Used,
 }
@@ -254,6 +295,7 @@ impl Record<'_> {
             Self::Grant(_) => Kind::Grant,
             Self::Code(_) => Kind::Code,
             Self::Access(_) => Kind::Access,
+            Self::SigningKey(_) => Kind::SigningKey,
             Self::Used => Kind::Used,
         }
     }
@@ -274,6 +316,8 @@ pub enum OwnedRecord {
     Code(OwnedCode),
     /// An access token.
     Access(OwnedAccess),
+    /// A key pair that signs access tokens.
+    SigningKey(OwnedSigningKey),
     /// Says only that an identifier was used.
     Used,
 }
@@ -288,6 +332,7 @@ impl OwnedRecord {
             Self::Grant(r) => Record::Grant(r.as_view()),
             Self::Code(r) => Record::Code(r.as_view()),
             Self::Access(r) => Record::Access(r.as_view()),
+            Self::SigningKey(r) => Record::SigningKey(r.as_view()),
             Self::Used => Record::Used,
         }
     }
@@ -302,6 +347,7 @@ impl From<&Record<'_>> for OwnedRecord {
             Record::Grant(r) => Self::Grant(r.into()),
             Record::Code(r) => Self::Code(r.into()),
             Record::Access(r) => Self::Access(r.into()),
+            Record::SigningKey(r) => Self::SigningKey(r.into()),
             Record::Used => Self::Used,
         }
     }

@@ -3,7 +3,8 @@
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-2>
 
 use super::change::{Change, Event, EventKind, Expect, Key, Put, Version};
-use super::record::{Account, Client, ClientAuth, Digest, Record};
+use super::jwt::is_clients;
+use super::record::{AccessTokenFormat, Account, Client, ClientAuth, Digest, Record};
 use crate::text::{grammar, scope, uri};
 use crate::time::UnixTime;
 use core::fmt;
@@ -24,10 +25,14 @@ pub enum RegisterError {
     Scope,
     /// A resource is no absolute URI without fragment.
     Resource,
-    /// The account has no subject.
+    /// Signed access tokens by an algorithm with a shared secret: whoever checks them could make them.
+    AccessToken,
+    /// The account has no subject, or one that begins with `client:`, as clients' do in signed access tokens.
     Subject,
     /// The account's password is no hash.
     Password,
+    /// The signing key has no `kid`, no sealed half, or no public one of its `kid` and algorithm.
+    SigningKey,
 }
 
 impl fmt::Display for RegisterError {
@@ -41,8 +46,10 @@ impl fmt::Display for RegisterError {
             Self::ClientCredentials => "a public client cannot use client credentials",
             Self::Scope => "the scope must be words separated by single spaces",
             Self::Resource => "each resource must be an absolute URI without fragment",
-            Self::Subject => "the subject must not be empty",
+            Self::AccessToken => "access tokens must be signed by an algorithm with a public key",
+            Self::Subject => "the subject must not be empty, and not begin with client:",
             Self::Password => "the password must be kept as its Argon2id hash in PHC form",
+            Self::SigningKey => "the signing key needs a kid, a public JWK as it is published, and its sealed half",
         })
     }
 }
@@ -57,7 +64,7 @@ impl core::error::Error for RegisterError {}
 /// [`RegisterError`].
 ///
 /// ```
-/// use valetkey::server::record::{Client, ClientAuth, GrantTypes};
+/// use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 /// use valetkey::server::{RegisterError, register_client};
 /// use valetkey::time::UnixTime;
 /// let spa = Client {
@@ -69,6 +76,7 @@ impl core::error::Error for RegisterError {}
 ///     grant_types: GrantTypes { authorization_code: true, refresh_token: true, ..GrantTypes::default() },
 ///     scope: "read",
 ///     resource: "",
+///     access_token: AccessTokenFormat::Opaque,
 ///     may_introspect: false,
 ///     live: true,
 /// };
@@ -92,6 +100,7 @@ pub(super) fn check_client(client: &Client<'_>) -> Result<(), RegisterError> {
     };
     let grants = client.grant_types;
     let answers_go_somewhere = !grants.authorization_code || !client.redirect_uris.is_empty();
+    let is_shared = matches!(client.access_token, AccessTokenFormat::Jwt(algorithm) if algorithm.is_symmetric());
     let checks = [
         (grammar::is_vschar(client.client_id), RegisterError::ClientId),
         (secret_fits, RegisterError::Secret),
@@ -102,6 +111,7 @@ pub(super) fn check_client(client: &Client<'_>) -> Result<(), RegisterError> {
         (client.auth != ClientAuth::Public || !grants.client_credentials, RegisterError::ClientCredentials),
         (client.scope.is_empty() || scope::is_scope(client.scope), RegisterError::Scope),
         (scope::words(client.resource).all(uri::is_resource), RegisterError::Resource),
+        (!is_shared, RegisterError::AccessToken),
     ];
     checks.into_iter().find(|(good, _)| !good).map_or(Ok(()), |(_, error)| Err(error))
 }
@@ -119,7 +129,7 @@ pub(super) fn is_hash(secret: &str) -> bool {
 /// # Errors
 /// [`RegisterError::Subject`] and [`RegisterError::Password`].
 pub fn register_account(drawn: [u8; 8], now: UnixTime, account: Account<'_>) -> Result<Change<'_>, RegisterError> {
-    if account.subject.is_empty() {
+    if account.subject.is_empty() || is_clients(account.subject) {
         return Err(RegisterError::Subject);
     }
     if !account.password.is_empty() && !is_hash(account.password) {
@@ -169,6 +179,7 @@ pub(super) fn one<'a>(drawn: [u8; 8], put: Put<'a>, event: Event<'a>) -> Change<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jose::Algorithm;
     use crate::server::record::GrantTypes;
 
     const NOW: UnixTime = UnixTime(1_700_000_000);
@@ -181,6 +192,7 @@ mod tests {
         grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: true },
         scope: "read write",
         resource: "https://api.example",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: false,
         live: true,
     };
@@ -200,6 +212,7 @@ mod tests {
             (Client { grant_types: own, ..SPA }, RegisterError::ClientCredentials),
             (Client { scope: "read  write", ..SPA }, RegisterError::Scope),
             (Client { resource: "api", ..SPA }, RegisterError::Resource),
+            (Client { access_token: AccessTokenFormat::Jwt(Algorithm::Hs256), ..SPA }, RegisterError::AccessToken),
         ];
         for (client, error) in cases {
             assert_eq!(register_client([1; 8], NOW, client).unwrap_err(), error, "{client:?}");
@@ -222,6 +235,7 @@ mod tests {
         }
         for (account, error) in [
             (Account { subject: "", ..alice }, RegisterError::Subject),
+            (Account { subject: "client:spa", ..alice }, RegisterError::Subject),
             (Account { password: "in the clear", ..alice }, RegisterError::Password),
         ] {
             assert_eq!(register_account([1; 8], NOW, account).unwrap_err(), error);

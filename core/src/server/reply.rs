@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::introspect::Active;
 use super::seed;
 use super::step::{Flow, Machine};
-use super::token::{AccessSecret, Tokens};
+use super::token::{AccessToken, Tokens};
 use crate::error::TooSmall;
 use crate::text::buf::Writer;
 use crate::text::json::Object;
@@ -132,7 +132,7 @@ impl<'r> Reply<'r> {
             not_before: UnixTime(0),
             expires_at: active.expires_at,
             auth_time: (grant.auth_time != UnixTime(0)).then_some(grant.auth_time),
-            acr: "",
+            acr: grant.acr,
         }
     }
 
@@ -189,12 +189,19 @@ impl<'r> Reply<'r> {
 
     fn tokens(&self, tokens: &Tokens, w: &mut Writer<'_>) {
         let Some(key) = self.m.server.key(tokens.server_key).or(self.m.server.current_key().ok()) else { return };
-        let secret = match tokens.access {
-            AccessSecret::Drawn => self.m.seed.part(seed::SECRET),
-            AccessSecret::Derived => key.access_secret(&tokens.locator.grant().id, tokens.generation, &tokens.salt).0,
-        };
         let mut json = Object::new(w);
-        json.string_with("access_token", |w| push_secret(w, tokens.locator, &secret));
+        json.string_with("access_token", |w| match tokens.access {
+            AccessToken::Drawn => push_secret(w, tokens.locator, &self.m.seed.part(seed::SECRET)),
+            AccessToken::Derived => {
+                let secret = key.access_secret(&tokens.locator.grant().id, tokens.generation, &tokens.salt);
+                push_secret(w, tokens.locator, &secret.0);
+            }
+            AccessToken::Signed { message, signature } => {
+                w.push_str(self.m.text(message));
+                w.push('.');
+                w.push_str(self.m.text(signature));
+            }
+        });
         json.string("token_type", "Bearer");
         json.number("expires_in", u64::from(tokens.expires_in));
         if tokens.refresh {

@@ -2,12 +2,16 @@
 //!
 //! A refresh token takes its whole grant along, as does the one token of a client-credentials grant. An access token of a
 //! code grant goes alone. Unknown tokens and other clients' are answered alike, with 200: a guess learns nothing.
+//!
+//! What this reaches of a *signed* access token is introspection, at once. An API that checks signatures by itself asks
+//! nobody, and takes a revoked token until it expires: who needs more gives such clients short lifetimes or opaque tokens.
 
 use super::caller::Caller;
-use super::change::{EventKind, Found, Key, Kind};
+use super::change::{EventKind, Expect, Found, Key, Kind};
 use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
+use super::jwt::{self, Signed};
 use super::kept::Kept;
 use super::params::FormRequest;
 use super::record::{Grant, GrantState, Record};
@@ -24,9 +28,14 @@ const REVOKED: UnixTime = UnixTime(0);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Request {
     token: Span,
+    /// The token, taken apart, once its client is known.
+    presented: Option<Presented>,
 }
 
 /// Serves one request to the revocation endpoint. The reply has status 200 for a good and for an unknown token alike.
+///
+/// From then on no refresh and no introspection takes what was revoked. An API that validates *signed* access tokens by
+/// itself takes such a token until it expires, as it asks nobody.
 pub fn revoke<'r>(
     server: &'r Server<'r>,
     request: &FormRequest<'_>,
@@ -36,23 +45,21 @@ pub fn revoke<'r>(
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
     let (caller, token) = Caller::read_with_token(request, &mut scratch);
-    Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token })).begin(caller)
+    Machine::new(server, now, seed, scratch, Flow::Revoke(Request { token, presented: None })).begin(caller)
 }
 
-pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {
+pub(super) fn authenticated(mut m: Machine<'_>) -> Step<'_> {
     let Flow::Revoke(request) = m.flow else { return m.refuse(Fault::BadRecord) };
     if request.token.is_empty() {
         return m.refuse(Fault::NoToken);
     }
-    match Presented::read(m.text(request.token)) {
-        None => m.reply(Outcome::Revoked),
-        Some(presented) => {
-            let access = match presented {
-                Presented::Secret { digest, .. } => Some(Key { kind: Kind::Access, id: digest }),
-                Presented::Refresh { .. } => None,
-            };
-            m.load([Some(presented.locator().grant()), access, None])
+    match jwt::presented(&mut m, request.token) {
+        Ok(None) => m.reply(Outcome::Revoked),
+        Ok(Some(presented)) => {
+            m.flow = Flow::Revoke(Request { presented: Some(presented), ..request });
+            m.load([Some(presented.locator().grant()), presented.access(), None])
         }
+        Err(fault) => m.refuse(fault),
     }
 }
 
@@ -67,11 +74,13 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
 /// `None` if there is nothing of this client's to revoke.
 fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transition)>, Fault> {
     let Flow::Revoke(request) = m.flow else { return Err(Fault::BadRecord) };
-    let (Some(presented), Some((Record::Grant(grant), grant_at))) = (Presented::read(m.text(request.token)), &found[0])
-    else {
+    let (Some(presented), Some((Record::Grant(grant), grant_at))) = (request.presented, &found[0]) else {
         return Ok(None);
     };
     if grant.client_id != m.text(m.caller.client_id) || grant.state == GrantState::Ended {
+        return Ok(None);
+    }
+    if matches!(presented, Presented::Signed(token) if !token.is_of(m, grant)) {
         return Ok(None);
     }
     let key = presented.locator().grant();
@@ -80,18 +89,21 @@ fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transi
         kept.state = GrantState::Ended;
         return Ok(Some((kept, Transition::End { grant_at: *grant_at, what: EventKind::Revoked })));
     }
-    let Some((access, access_at, access_key)) = named_access(&presented, &key, &found[1]) else { return Ok(None) };
-    if access.expires_at == REVOKED {
-        return Ok(None);
-    }
-    let access = KeptAccess {
-        key: access_key,
-        scope: m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?,
-        resource: m.scratch.keep(access.resource).map_err(|_| Fault::Scratch)?,
-        issued_at: access.issued_at,
-        expires_at: REVOKED,
-    };
-    Ok(Some((kept, Transition::EndAccess { access_at, access })))
+    let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
+    let (key, expect, scope, resource, issued_at, keep_until) =
+        match (presented, named_access(&presented, &key, &found[1])) {
+            (_, Some((access, at, key))) if access.expires_at != REVOKED => {
+                (key, Expect::At(at), keep(access.scope)?, keep(access.resource)?, access.issued_at, REVOKED)
+            }
+            // It gets a record now, which says that it was revoked for as long as it could be shown.
+            (Presented::Signed(token), None) if m.now < token.expires_at => {
+                let key = Key { kind: Kind::Access, id: token.digest };
+                (key, Expect::Absent, token.scope, token.audience, token.issued_at, token.expires_at)
+            }
+            _ => return Ok(None),
+        };
+    let access = KeptAccess { key, scope, resource, issued_at, expires_at: REVOKED };
+    Ok(Some((kept, Transition::EndAccess { expect, access, keep_until })))
 }
 
 fn is_whole_grant(server: &Server<'_>, presented: &Presented, key: &Key, grant: &Grant<'_>) -> bool {
@@ -100,6 +112,6 @@ fn is_whole_grant(server: &Server<'_>, presented: &Presented, key: &Key, grant: 
             let ours = server.key(*key_id).is_some_and(|k| refresh_is_ours(k, &key.id, grant, *generation, mac));
             ours && grant.access.is_none() && grant.state == GrantState::Live && *generation <= grant.generation
         }
-        Presented::Secret { digest, .. } => grant.access == Some(*digest),
+        Presented::Secret { digest, .. } | Presented::Signed(Signed { digest, .. }) => grant.access == Some(*digest),
     }
 }

@@ -6,11 +6,12 @@
 
 use super::authorize::NeedOwner;
 use super::caller::{Caller, Checked};
-use super::change::{Change, Committed, Event, EventKind, Found, Key, Keys, Put, Version};
+use super::change::{Change, Committed, Event, EventKind, Expect, Found, Key, Keys, Put, Version};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::record::{Access, Client, Code, Digest, GrantState, Record};
 use super::reply::{Outcome, Reply};
+use super::sign::NeedSign;
 use super::{ENTROPY, Server, authorize, introspect, pending, revoke, token};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
@@ -21,7 +22,6 @@ const MAX_COMMITS: u8 = 3;
 
 /// What comes next. Exhaustive on purpose: a driver that passes over a need would be unsafe.
 #[must_use]
-#[expect(clippy::large_enum_variant, reason = "there is no heap to box into, and a test bounds the size")]
 #[derive(Debug)]
 pub enum Step<'r> {
     /// The client's record.
@@ -32,6 +32,8 @@ pub enum Step<'r> {
     Owner(NeedOwner<'r>),
     /// Records, all of one snapshot.
     Load(NeedLoad<'r>),
+    /// A signature.
+    Sign(NeedSign<'r>),
     /// One transaction.
     Commit(NeedCommit<'r>),
     /// The end.
@@ -247,14 +249,14 @@ pub(super) enum Transition {
     IssueCode { code: KeptCode, pending: Option<(Key, UnixTime)> },
     /// The grant comes to be, with its one access token.
     ClientCredentials,
-    /// The code is spent; the grant goes live.
-    Redeem { code: KeptCode, code_at: Version, grant_at: Version, access: KeptAccess },
+    /// The code is spent; the grant goes live. A signed access token has no record.
+    Redeem { code: KeptCode, code_at: Version, grant_at: Version, access: Option<KeptAccess> },
     /// The grant's next generation.
-    Rotate { grant_at: Version, access: KeptAccess },
+    Rotate { grant_at: Version, access: Option<KeptAccess> },
     /// The grant ends.
     End { grant_at: Version, what: EventKind },
     /// One access token ends.
-    EndAccess { access_at: Version, access: KeptAccess },
+    EndAccess { expect: Expect, access: KeptAccess, keep_until: UnixTime },
 }
 
 /// The machine needs one transaction.
@@ -272,7 +274,7 @@ pub struct NeedCommit<'r> {
 impl<'r> NeedCommit<'r> {
     /// The change, built on demand: asked twice, it is the same.
     pub fn change(&self) -> Change<'_> {
-        use super::change::Expect::{Absent, At};
+        use Expect::{Absent, At};
         let scratch = &self.m.scratch;
         let index = self.grant.index(scratch);
         let put = |key, expect, keep_until, record| Some(Put { key, expect, keep_until, index, record });
@@ -288,7 +290,7 @@ impl<'r> NeedCommit<'r> {
             };
             put(code.key, expect, code.keep_until, Record::Code(record))
         };
-        let access = |access: &KeptAccess, expect| {
+        let access = |access: &KeptAccess, expect, keep_until| {
             let record = Access {
                 grant: self.grant.key.id,
                 scope: scratch.text(access.scope),
@@ -296,8 +298,9 @@ impl<'r> NeedCommit<'r> {
                 issued_at: access.issued_at,
                 expires_at: access.expires_at,
             };
-            put(access.key, expect, access.expires_at, Record::Access(record))
+            put(access.key, expect, keep_until, Record::Access(record))
         };
+        let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
         let puts = match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {
                 let used = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
@@ -305,15 +308,17 @@ impl<'r> NeedCommit<'r> {
             }
             Transition::ClientCredentials => [grant(Absent), None, None, None, None, None],
             Transition::Redeem { code: redeemed, code_at, grant_at, access: new } => {
-                [code(redeemed, At(*code_at), true), grant(At(*grant_at)), access(new, Absent), None, None, None]
+                [code(redeemed, At(*code_at), true), grant(At(*grant_at)), issued(new), None, None, None]
             }
-            Transition::Rotate { grant_at, access: new } => {
-                // The new row first: the grant may have moved on before a lost acknowledgement is asked for again.
-                [access(new, Absent), grant(At(*grant_at)), None, None, None, None]
-            }
+            // The new row first: the grant may have moved on before a lost acknowledgement is asked for again. A signed
+            // token has none; then such a change ends as a replay, and its grant with it.
+            Transition::Rotate { grant_at, access: new } => match issued(new) {
+                Some(new) => [Some(new), grant(At(*grant_at)), None, None, None, None],
+                None => [grant(At(*grant_at)), None, None, None, None, None],
+            },
             Transition::End { grant_at, .. } => [grant(At(*grant_at)), None, None, None, None, None],
-            Transition::EndAccess { access_at, access: ended } => {
-                [access(ended, At(*access_at)), None, None, None, None, None]
+            Transition::EndAccess { expect, access: ended, keep_until } => {
+                [access(ended, *expect, *keep_until), None, None, None, None, None]
             }
         };
         Change { id: self.id(), puts, holds: self.holds(), event: Some(self.event()) }

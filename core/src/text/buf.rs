@@ -1,5 +1,6 @@
 //! Writing text into a lent slice, with an exact answer when it is too small.
 
+use super::base64;
 use crate::error::TooSmall;
 use core::fmt;
 use zeroize::Zeroize;
@@ -66,6 +67,29 @@ impl<'b> Writer<'b> {
         self.push_str(core::str::from_utf8(text).unwrap_or_default());
     }
 
+    /// Turns what was pushed since there were `from` bytes into base64url, where it stands: from its end, as the text grows.
+    pub(crate) fn encode_since(&mut self, from: usize) {
+        let count = self.len.saturating_sub(from);
+        self.len = from.saturating_add(base64::encoded_len(count));
+        let room = self.buf.get_mut(from..self.len).unwrap_or_default();
+        if room.is_empty() {
+            return;
+        }
+        for group in (0..count.div_ceil(3)).rev() {
+            let (at, to) = (group.saturating_mul(3), group.saturating_mul(4));
+            let mut bytes = [0; 3];
+            let taken = room.get(at..count.min(at.saturating_add(3))).unwrap_or_default();
+            for (byte, from) in bytes.iter_mut().zip(taken) {
+                *byte = *from;
+            }
+            let mut digits = [0; 4];
+            let digits = base64::encode(bytes.get(..taken.len()).unwrap_or_default(), &mut digits).unwrap_or_default();
+            for (to, digit) in room.iter_mut().skip(to).zip(digits.bytes()) {
+                *to = digit;
+            }
+        }
+    }
+
     /// What was written.
     ///
     /// # Errors
@@ -126,9 +150,14 @@ impl<'r> Scratch<'r> {
 
     /// Keeps what `write` writes.
     pub(crate) fn write(&mut self, write: impl FnOnce(&mut Writer<'_>)) -> Result<Span, Full> {
-        let room = self.bytes.get_mut(usize::from(self.used)..).unwrap_or_default();
+        self.compose(|_, w| write(w))
+    }
+
+    /// Keeps what `write` writes of what was kept before.
+    pub(crate) fn compose(&mut self, write: impl FnOnce(Texts<'_>, &mut Writer<'_>)) -> Result<Span, Full> {
+        let (kept, room) = self.bytes.split_at_mut_checked(usize::from(self.used)).unwrap_or_default();
         let mut w = Writer::new(room);
-        write(&mut w);
+        write(Texts(kept), &mut w);
         let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
         let len = u16::try_from(written).map_err(|_| Full)?;
         let span = Span { at: self.used, len };
@@ -136,9 +165,46 @@ impl<'r> Scratch<'r> {
         Ok(span)
     }
 
+    /// Lends `read` a kept text, and `room` bytes to take it apart in; keeps the texts that it found.
+    pub(crate) fn extract<T, const N: usize>(
+        &mut self,
+        span: Span,
+        room: usize,
+        read: impl for<'a> FnOnce(&'a str, &'a mut [u8]) -> Option<(T, [&'a str; N])>,
+    ) -> Result<Option<(T, [Span; N])>, Full> {
+        // At the far end, so that what is kept of it does not stand behind it.
+        let near = self.bytes.len().checked_sub(room).ok_or(Full)?;
+        let (near, far) = self.bytes.split_at_mut_checked(near).ok_or(Full)?;
+        let (kept, free) = near.split_at_mut_checked(usize::from(self.used)).ok_or(Full)?;
+        let (mut w, mut spans, mut end) = (Writer::new(free), [Span::EMPTY; N], Some(self.used));
+        let found = read(Texts(kept).text(span), &mut *far).map(|(found, texts)| {
+            for (span, text) in spans.iter_mut().zip(texts) {
+                let (at, len) = (end.unwrap_or_default(), u16::try_from(text.len()).unwrap_or(u16::MAX));
+                *span = Span { at, len };
+                end = at.checked_add(len);
+                w.push_str(text);
+            }
+            found
+        });
+        far.zeroize();
+        w.finish().map_err(|TooSmall { .. }| Full)?;
+        self.used = end.ok_or(Full)?;
+        Ok(found.map(|found| (found, spans)))
+    }
+
     pub(crate) fn text(&self, span: Span) -> &str {
+        Texts(self.bytes).text(span)
+    }
+}
+
+/// What was kept.
+#[derive(Clone, Copy)]
+pub(crate) struct Texts<'a>(&'a [u8]);
+
+impl<'a> Texts<'a> {
+    pub(crate) fn text(self, span: Span) -> &'a str {
         let (at, len) = (usize::from(span.at), usize::from(span.len));
-        let bytes = self.bytes.get(at..at.saturating_add(len)).unwrap_or_default();
+        let bytes = self.0.get(at..at.saturating_add(len)).unwrap_or_default();
         core::str::from_utf8(bytes).unwrap_or_default()
     }
 }
@@ -174,6 +240,51 @@ mod tests {
             w.push_u64(n);
             assert_eq!(w.finish().unwrap(), std::format!("{n}"));
         }
+    }
+
+    #[test]
+    fn what_stands_there_becomes_base64url_or_is_counted() {
+        for count in 0..20 {
+            let bytes: std::vec::Vec<u8> = (0..count).map(|i| b'a' + i).collect();
+            let text = core::str::from_utf8(&bytes).unwrap();
+            let mut expected = [0; 40];
+            let expected = std::format!("x.{}", base64::encode(&bytes, &mut expected).unwrap());
+            for size in 0..40 {
+                let mut buf = [0; 40];
+                let mut w = Writer::new(&mut buf[..size]);
+                w.push_str("x.");
+                w.push_str(text);
+                w.encode_since(2);
+                let fits = expected.len() <= size;
+                let written = w.finish();
+                assert_eq!(written.ok(), fits.then_some(expected.as_str()), "{count} {size}");
+                assert_eq!(written.err().map(|e| e.needed), (!fits).then_some(expected.len()));
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_found_in_a_kept_text_is_kept_behind_it() {
+        for size in 0..30 {
+            let mut bytes = std::vec![0; size];
+            let mut scratch = Scratch::new(&mut bytes);
+            let Ok(text) = scratch.keep("a.bcd") else { continue };
+            let found = scratch.extract(text, 10, |text, room| {
+                assert_eq!(room.len(), 10);
+                let (a, b) = text.split_once('.')?;
+                Some((7, [b, a]))
+            });
+            match found {
+                Ok(Some((7, [b, a]))) => assert_eq!((scratch.text(b), scratch.text(a), size >= 19), ("bcd", "a", true)),
+                Err(Full) => assert!(size < 19, "{size}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        let mut bytes = [0; 20];
+        let mut scratch = Scratch::new(&mut bytes);
+        let text = scratch.keep("abc").unwrap();
+        assert_eq!(scratch.extract(text, 2, |_, _| None::<((), [&str; 1])>), Ok(None));
+        assert_eq!(scratch.mark(), 3);
     }
 
     #[test]

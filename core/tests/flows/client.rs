@@ -103,7 +103,9 @@ pub(crate) fn refusals<W: Watch>(w: &mut W) {
 
 /// A code is asked for, with a pause and without, and redeemed for tokens, which are used; then it is replayed.
 pub(crate) fn code<W: Watch>(w: &mut W) {
-    for (client_id, auth, pause) in [("web", BASIC, false), ("app", ClientAuth::Public, true)] {
+    for (client_id, auth, pause) in
+        [("web", BASIC, false), ("app", ClientAuth::Public, true), ("signed", ClientAuth::Public, false)]
+    {
         let (mut world, cfg) = (World::new(w), config(w, client_id, auth));
         let flow = must(w.call(|| Authorize::new(&cfg, Entropy::new(hush()))));
         let query = consent(w, &mut world, &flow, pause);

@@ -4,9 +4,12 @@ use super::{CALLBACK, HUSH, ISSUER, NOW, RESOURCE, Watch, hush, must};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use valetkey::client::Post;
+use valetkey::jose::{Algorithm, Key as SigningKey, Verify};
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Change, Committed, Expect, Key, OwnedFound, Put, Version, found};
-use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record};
+use valetkey::server::record::{
+    AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record,
+};
 use valetkey::server::{
     AuthorizeRequest, ENTROPY, FormRequest, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step,
     authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
@@ -16,7 +19,26 @@ use valetkey::wire::header::Header;
 use valetkey::wire::introspection::Introspection;
 
 static KEYS: LazyLock<[ServerKey; 1]> = LazyLock::new(|| [ServerKey::new(1, Secret::new(hush()))]);
-static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| Server::new(ISSUER, Policy::OAUTH21, &*KEYS).unwrap());
+static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| {
+    let server = Server::new(ISSUER, Policy::OAUTH21, &*KEYS).unwrap();
+    server.with_signing_keys(&SIGNING_KEYS).unwrap().with_default_audience(RESOURCE).unwrap()
+});
+static SIGNING_KEYS: [SigningKey<'static>; 1] = [SigningKey::new("1", &Pair)];
+
+/// A key pair whose one signature is good for everything.
+struct Pair;
+
+const SIGNATURE: [u8; 64] = [7; 64];
+
+impl Verify for Pair {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::Es256
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        !message.is_empty() && signature == SIGNATURE
+    }
+}
 
 /// The Argon2id hash of a client secret that a person chose, or of a password.
 pub(crate) const PHC: &str =
@@ -52,6 +74,7 @@ impl World {
             ("web", ClientAuth::Drawn, digest.as_str()),
             ("api", ClientAuth::Chosen, PHC),
             ("app", ClientAuth::Public, ""),
+            ("signed", ClientAuth::Public, ""),
         ] {
             let client = OwnedClient {
                 client_id: client_id.into(),
@@ -66,6 +89,10 @@ impl World {
                 },
                 scope: "read write".into(),
                 resource: RESOURCE.into(),
+                access_token: match client_id {
+                    "signed" => AccessTokenFormat::Jwt(Algorithm::Es256),
+                    _ => AccessTokenFormat::Opaque,
+                },
                 may_introspect: client_id == "api",
                 live: true,
             };
@@ -130,7 +157,7 @@ impl World {
                 Step::Owner(need) => {
                     w.show(&need);
                     let scope = need.scope().to_owned();
-                    let owner = Owner::Approved { subject: "alice", auth_time: NOW, scope: &scope };
+                    let owner = Owner::Approved { subject: "alice", auth_time: NOW, acr: "", scope: &scope };
                     w.show(&owner);
                     w.call(|| need.resume(owner))
                 }
@@ -143,6 +170,12 @@ impl World {
                         w.show(version);
                     }
                     w.call(|| need.resume(found))
+                }
+                Step::Sign(need) => {
+                    w.show(&need);
+                    w.call(|| assert!(need.kid() == "1" && need.message().len() > 100));
+                    w.hide(need.message());
+                    w.call(|| need.resume(&SIGNATURE))
                 }
                 Step::Commit(need) => {
                     w.show(&need);
@@ -287,6 +320,7 @@ pub(crate) fn show_record<W: Watch>(w: &mut W, record: &Record<'_>) {
         (Record::Grant(view), OwnedRecord::Grant(twin)) => (w.show(view), w.show(twin)),
         (Record::Code(view), OwnedRecord::Code(twin)) => (w.show(view), w.show(twin)),
         (Record::Access(view), OwnedRecord::Access(twin)) => (w.show(view), w.show(twin)),
+        (Record::SigningKey(view), OwnedRecord::SigningKey(twin)) => (w.show(view), w.show(twin)),
         _ => ((), ()),
     };
 }

@@ -7,9 +7,12 @@ use valetkey::client::{
     self, Authorize, CallbackError, Config, ConfigError, Forms, ImportError, Leniency, Outcome, Response, Retry,
 };
 use valetkey::error::{ErrorCode, TooSmall};
+use valetkey::jose::Algorithm;
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Committed, Event, EventKind, Expect, Key, Kind, Version};
-use valetkey::server::record::{Account, Client, ClientAuth, Digest, GrantState, GrantTypes, Record};
+use valetkey::server::record::{
+    AccessTokenFormat, Account, Client, ClientAuth, Digest, GrantState, GrantTypes, Record, SigningKey,
+};
 use valetkey::server::{self, BadServer, Endpoint, Owner, Policy, Server, ServerKey};
 use valetkey::text::base64::{self, Base64Error};
 use valetkey::text::buf::Writer;
@@ -251,15 +254,26 @@ pub(crate) fn records(w: &mut Hidden) {
             grant_types: GrantTypes::default(),
             scope: "read",
             resource: "",
+            access_token: AccessTokenFormat::Opaque,
             may_introspect: false,
             live: true,
         };
         show_record(w, &Record::Client(client));
         w.show(&auth);
         w.show(&client.grant_types);
+        w.show(&client.access_token);
     }
     let account = Account { subject: "alice", name: "Alice", password: PHC, live: true, logins: 0 };
     show_record(w, &Record::Account(account));
+    let signing = SigningKey {
+        kid: "1",
+        algorithm: Algorithm::Es256,
+        public: "{}",
+        sealed: PHC,
+        created_at: NOW,
+        retired_at: None,
+    };
+    show_record(w, &Record::SigningKey(signing));
     show_record(w, &Record::Used);
     w.hide(hex.as_bytes());
     w.show(&GrantState::Live);

@@ -5,6 +5,8 @@ mod clients;
 mod code;
 mod garbage;
 mod introspect;
+mod jwt;
+mod jwt_shown;
 mod metadata;
 mod needs;
 mod operate;

@@ -111,9 +111,9 @@ fn a_request_without_conflict_takes_one_load_and_one_commit_at_most() {
         w.counts = Counts::default();
         let step = request.start(&mut w, &mut room);
         w.finish(step);
-        let Counts { clients, verifies, owners, loads, commits } = w.counts;
+        let Counts { clients, verifies, owners, loads, signs, commits } = w.counts;
         assert!(
-            clients <= 1 && verifies <= 1 && owners <= 1 && loads <= 1 && commits <= 1,
+            [clients, verifies, owners, loads, signs, commits].iter().all(|count| *count <= 1),
             "{request:?} {:?}",
             w.counts
         );
@@ -135,6 +135,7 @@ fn a_store_that_fails_at_any_need_gives_nothing_and_changes_nothing() {
                 Step::Verify(need) => need.fail(),
                 Step::Owner(need) => need.fail(),
                 Step::Load(need) => need.fail(),
+                Step::Sign(need) => need.fail(),
                 Step::Commit(need) => need.fail(),
                 Step::Reply(_) => break,
             };

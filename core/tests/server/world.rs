@@ -1,10 +1,13 @@
 //! A store with its contract to the letter, a clock and entropy that tests set, and a driver over both.
 
 use std::collections::HashMap;
+use valetkey::jose::{Algorithm, Key as SigningKey, Verify};
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Change, Committed, EventKind, Expect, Key, Keys, OwnedFound, Version, found};
 use valetkey::server::fault::Fault;
-use valetkey::server::record::{ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord};
+use valetkey::server::record::{
+    AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord,
+};
 use valetkey::server::{
     AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
     introspect, introspect_local, reopen, revoke, secret_digest, token,
@@ -134,6 +137,7 @@ pub(crate) struct Counts {
     pub(crate) verifies: u32,
     pub(crate) owners: u32,
     pub(crate) loads: u32,
+    pub(crate) signs: u32,
     pub(crate) commits: u32,
 }
 
@@ -142,14 +146,50 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) now: u64,
     pub(crate) person: Person,
+    /// How that person logged in.
+    pub(crate) acr: &'static str,
     pub(crate) counts: Counts,
     drawn: u64,
 }
 
 pub(crate) fn server(policy: Policy, keys: &[u8]) -> &'static Server<'static> {
     let keys: Vec<ServerKey> = keys.iter().map(|id| ServerKey::new(*id, Secret::new([*id; 32]))).collect();
-    Box::leak(Box::new(Server::new(ISSUER, policy, keys.leak()).unwrap()))
+    Box::leak(Box::new(Server::new(ISSUER, policy, keys.leak()).unwrap().with_signing_keys(&SIGNING_KEYS).unwrap()))
 }
+
+/// A key pair for tests: a signature is 32 bytes that are drawn, as with ECDSA, and a digest over them and the message.
+pub(crate) struct Pair(Algorithm);
+
+impl Pair {
+    fn digest(&self, nonce: &[u8], message: &[u8]) -> [u8; 32] {
+        let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        secret_digest(&format!("{} {} {}", self.0, hex(nonce), hex(message))).0
+    }
+
+    pub(crate) fn sign(&self, nonce: u64, message: &[u8]) -> Vec<u8> {
+        let nonce = secret_digest(&nonce.to_string()).0;
+        let mut signature = [nonce, self.digest(&nonce, message)].concat();
+        if self.0 == Algorithm::Rs256 {
+            signature.resize(256, 0);
+        }
+        signature
+    }
+}
+
+impl Verify for Pair {
+    fn algorithm(&self) -> Algorithm {
+        self.0
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        let (nonce, digest) = signature.split_at(32);
+        digest[..32] == self.digest(nonce, message)
+    }
+}
+
+pub(crate) const PAIRS: [Pair; 3] = [Pair(Algorithm::Es256), Pair(Algorithm::EdDsa), Pair(Algorithm::Rs256)];
+pub(crate) static SIGNING_KEYS: [SigningKey<'static>; 3] =
+    [SigningKey::new("ec", &PAIRS[0]), SigningKey::new("ed", &PAIRS[1]), SigningKey::new("rsa", &PAIRS[2])];
 
 fn client(client_id: &str, auth: ClientAuth, redirect_uris: &str) -> OwnedClient {
     let secret = match auth {
@@ -171,6 +211,7 @@ fn client(client_id: &str, auth: ClientAuth, redirect_uris: &str) -> OwnedClient
         },
         scope: "read write admin".into(),
         resource: "https://api.example/ https://files.example/".into(),
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: false,
         live: true,
     }
@@ -206,7 +247,7 @@ impl World {
         }
         let person = Person::Approves("alice");
         let server = server(Policy::OAUTH21, &[1]);
-        Self { server, store, now: START, person, counts: Counts::default(), drawn: 0 }
+        Self { server, store, now: START, person, acr: "", counts: Counts::default(), drawn: 0 }
     }
 
     pub(crate) const fn now(&self) -> UnixTime {
@@ -251,10 +292,14 @@ impl World {
             Step::Owner(need) => {
                 self.counts.owners += 1;
                 let scope = need.scope().to_owned();
-                let auth_time = UnixTime(self.now - 5);
+                let (auth_time, acr) = (UnixTime(self.now - 5), self.acr);
                 match self.person {
-                    Person::Approves(subject) => need.resume(Owner::Approved { subject, auth_time, scope: &scope }),
-                    Person::ApprovesOnly(subject, scope) => need.resume(Owner::Approved { subject, auth_time, scope }),
+                    Person::Approves(subject) => {
+                        need.resume(Owner::Approved { subject, auth_time, acr, scope: &scope })
+                    }
+                    Person::ApprovesOnly(subject, scope) => {
+                        need.resume(Owner::Approved { subject, auth_time, acr, scope })
+                    }
                     Person::Denies => need.resume(Owner::Denied),
                 }
             }
@@ -262,6 +307,13 @@ impl World {
                 self.counts.loads += 1;
                 let records = self.store.load(need.keys());
                 need.resume(found(&records))
+            }
+            Step::Sign(need) => {
+                self.counts.signs += 1;
+                self.drawn += 1;
+                let pair = PAIRS.iter().find(|pair| pair.0 == need.algorithm()).unwrap();
+                let signature = pair.sign(self.drawn, need.message());
+                need.resume(&signature)
             }
             Step::Commit(need) => {
                 self.counts.commits += 1;

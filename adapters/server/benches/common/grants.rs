@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed};
-use valetkey::server::record::{Account, Client, ClientAuth, GrantTypes};
+use valetkey::server::record::{AccessTokenFormat, Account, Client, ClientAuth, GrantTypes};
 use valetkey::server::{
     AuthorizeRequest, ENTROPY, Owner, Policy, SCRATCH, Server, ServerKey, authorize, register_account, register_client,
     secret_digest,
@@ -60,6 +60,7 @@ pub(crate) async fn register<S: Store>(store: &S) -> Result<()> {
         grant_types: GrantTypes { authorization_code: true, client_credentials: true, refresh_token: true },
         scope: "read write",
         resource: "",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: true,
         live: true,
     };
@@ -87,9 +88,9 @@ pub(crate) async fn code<S: Store>(store: &S) -> Result<String> {
     let (mut scratch, request) = (vec![0; SCRATCH], AuthorizeRequest { query: &query });
     let seed = Entropy::<ENTROPY>::new(drawn()?);
     let step = authorize(&server, &request, now()?, seed, &mut scratch);
-    let End::Owner(need) = drive(step, store, None).await else { return Err("nobody was asked".into()) };
-    let owner = Owner::Approved { subject: SUBJECT, auth_time: now()?, scope: "read write" };
-    let End::Reply(reply) = drive(need.resume(owner), store, None).await else { return Err("no reply".into()) };
+    let End::Owner(need) = drive(step, store, None, None).await else { return Err("nobody was asked".into()) };
+    let owner = Owner::Approved { subject: SUBJECT, auth_time: now()?, acr: "", scope: "read write" };
+    let End::Reply(reply) = drive(need.resume(owner), store, None, None).await else { return Err("no reply".into()) };
     let mut room = [0; 1024];
     let response = reply.write(&mut room)?;
     let location = response.headers().find(|(name, _)| *name == "Location").map(|(_, value)| value);

@@ -62,6 +62,7 @@ fn token(ends: UnixTime) -> Result<Put<'static>> {
         issued_at,
         expires_at: ends,
         auth_time: UnixTime(0),
+        acr: "",
         account: None,
         access: Some(Digest(grants::drawn()?)),
         salt: Digest([0; 32]),

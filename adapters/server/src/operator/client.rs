@@ -11,7 +11,7 @@ use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 use valetkey::server::change::{Key, Kind};
-use valetkey::server::record::{Client, ClientAuth, GrantTypes, OwnedClient, OwnedRecord};
+use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, OwnedClient, OwnedRecord};
 use valetkey::server::{OperateError, change_client, register_client, remove_client, secret_digest};
 use valetkey::text::grammar;
 use valetkey_tokio::store::By;
@@ -83,6 +83,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         grant_types: grant_types(asked),
         scope: &scope,
         resource: &resource,
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: asked.may_introspect,
         live: true,
     };

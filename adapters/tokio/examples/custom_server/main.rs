@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use store::MyStore;
 use valetkey::secret::Secret;
 use valetkey::server::change::Committed;
-use valetkey::server::record::{Client, ClientAuth, GrantTypes};
+use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::server::{register_client, secret_digest};
 use valetkey::time::UnixTime;
 use valetkey_tokio::server::{
@@ -57,7 +57,7 @@ async fn answer(
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
     let field = |name| form.get(name).map_or("", String::as_str);
-    let approved = Owner::Approved { subject: "alice", auth_time: now(), scope: field("scope") };
+    let approved = Owner::Approved { subject: "alice", auth_time: now(), acr: "", scope: field("scope") };
     let owner = if field("say") == "yes" { approved } else { Owner::Denied };
     match server.answer(field("sealed"), &cookie(&headers).unwrap_or_default(), owner).await {
         Answer::Redirect(response) => response,
@@ -79,6 +79,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         grant_types: own,
         scope: "telemetry:write",
         resource: "",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: false,
         live: true,
     };

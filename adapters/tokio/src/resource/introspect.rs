@@ -69,7 +69,7 @@ impl From<&Introspection<'_>> for OwnedIntrospection {
 mod local {
     use super::{Introspect, OwnedIntrospection};
     use crate::http::now;
-    use crate::server::{AuthorizationServer, End, drive};
+    use crate::server::{AuthorizationServer, End, drive, signing_keys};
     use crate::store::Store;
     use valetkey::secret::SecretText;
     use valetkey::server::{SCRATCH, introspect_local};
@@ -77,10 +77,11 @@ mod local {
     /// Straight from the store, for an API in the program of its authorization server.
     impl<S: Store> Introspect for AuthorizationServer<S> {
         async fn look_up(&self, token: SecretText<'_>) -> Option<OwnedIntrospection> {
-            let keys = self.keys();
-            let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
+            let (keys, signing) = (self.keys(), self.signing());
+            let signing_keys = signing_keys(signing.as_deref());
+            let (server, mut scratch) = (self.view(&keys, &signing_keys), vec![0; SCRATCH]);
             let step = introspect_local(&server, token, now()?, &mut scratch);
-            let End::Reply(reply) = drive(step, self.store(), None).await else { return None };
+            let End::Reply(reply) = drive(step, self.store(), None, None).await else { return None };
             Some(OwnedIntrospection::from(&reply.introspection()?))
         }
     }

@@ -112,10 +112,10 @@ impl<S: Store> AuthorizationServer<S> {
     pub async fn answer(&self, sealed: &str, browser: &str, owner: Owner<'_>) -> Answer {
         let Ok((now, seed)) = edge() else { return Answer::Page(Fault::Unavailable) };
         let keys = self.keys();
-        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
+        let (server, mut scratch) = (self.view(&keys, &[]), vec![0; SCRATCH]);
         let mut step = reopen(&server, sealed, browser, now, seed, &mut scratch);
         loop {
-            match drive(step, &self.store, self.verifier.as_ref()).await {
+            match drive(step, &self.store, self.verifier.as_ref(), None).await {
                 End::Owner(need) => step = need.resume(owner),
                 End::Reply(reply) => {
                     return reply.page().map_or_else(|| Answer::Redirect(respond(&reply)), Answer::Page);
@@ -131,8 +131,8 @@ impl<S: Store> AuthorizationServer<S> {
     ) -> Begun {
         let Ok((now, seed)) = edge() else { return Begun::Done(Answer::Page(Fault::Unavailable)) };
         let keys = self.keys();
-        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
-        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
+        let (server, mut scratch) = (self.view(&keys, &[]), vec![0; SCRATCH]);
+        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref(), None).await {
             End::Owner(need) => Begun::Ask(pending(&need, browser)),
             End::Reply(reply) => {
                 Begun::Done(reply.page().map_or_else(|| Answer::Redirect(respond(&reply)), Answer::Page))

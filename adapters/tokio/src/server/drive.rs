@@ -2,6 +2,7 @@
 //!
 //! This is all that stands between the core and a store; another store, runtime or verifier takes a loop like it.
 
+use super::signing::{Signer, sign};
 use crate::store::{Store, StoreError};
 use std::fmt;
 use std::future::Future;
@@ -53,8 +54,13 @@ impl fmt::Debug for Verifier {
 }
 
 /// Answers needs until there is a reply, or a person has to be asked. Without a verifier no client whose secret a person
-/// chose can authenticate.
-pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option<&Verifier>) -> End<'r> {
+/// chose can authenticate, and without a signer no access token is signed.
+pub async fn drive<'r, S: Store>(
+    mut step: Step<'r>,
+    store: &S,
+    verifier: Option<&Verifier>,
+    signer: Option<&Signer>,
+) -> End<'r> {
     loop {
         step = match step {
             Step::Client(need) => client(need, store).await,
@@ -72,6 +78,7 @@ pub async fn drive<'r, S: Store>(mut step: Step<'r>, store: &S, verifier: Option
                     None => need.fail(),
                 }
             }
+            Step::Sign(need) => sign(need, signer).await,
             Step::Commit(need) => {
                 let outcome = commit(&need.change(), store).await;
                 match outcome {

@@ -21,10 +21,12 @@
 mod authorize;
 mod drive;
 mod router;
+mod signing;
 
 pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
 pub use drive::{DEADLINE, End, Verifier, commit, drive};
 pub use router::router;
+pub use signing::{Signer, Signing, SigningKey};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
 
@@ -37,6 +39,7 @@ use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use valetkey::error::TooSmall;
+use valetkey::jose::Key;
 use valetkey::secret::Entropy;
 use valetkey::server::record::Digest;
 use valetkey::server::{ENTROPY, FormRequest, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
@@ -48,6 +51,8 @@ pub struct AuthorizationServer<S> {
     issuer: String,
     policy: Policy,
     keys: RwLock<Arc<[ServerKey]>>,
+    signing: RwLock<Option<Arc<Signing>>>,
+    default_audience: Option<String>,
     scopes: String,
     verifier: Option<Verifier>,
     store: S,
@@ -68,7 +73,8 @@ impl<S> AuthorizationServer<S> {
         let issuer = issuer.into();
         Server::new(&issuer, policy, &keys)?;
         let keys = RwLock::new(keys.into());
-        Ok(Self { issuer, policy, keys, scopes: String::new(), verifier: None, store })
+        let (signing, default_audience) = (RwLock::default(), None);
+        Ok(Self { issuer, policy, keys, signing, default_audience, scopes: String::new(), verifier: None, store })
     }
 
     /// The scopes that the metadata names, space-separated; none without it.
@@ -82,6 +88,26 @@ impl<S> AuthorizationServer<S> {
     #[must_use]
     pub fn with_verifier(self, verifier: Verifier) -> Self {
         Self { verifier: Some(verifier), ..self }
+    }
+
+    /// By which keys the access tokens of those clients are signed whose records say so.
+    ///
+    /// # Errors
+    /// [`BadServer::SigningKeys`].
+    pub fn with_signing(self, signing: Signing) -> Result<Self, BadServer> {
+        self.replace_signing(signing)?;
+        Ok(self)
+    }
+
+    /// The `aud` of signed access tokens for which no resource was asked for; the issuer without this. See
+    /// [`Server::with_default_audience`].
+    ///
+    /// # Errors
+    /// [`BadServer::Audience`].
+    pub fn with_default_audience(self, audience: impl Into<String>) -> Result<Self, BadServer> {
+        let audience = audience.into();
+        Server::new(&self.issuer, self.policy, &self.keys())?.with_default_audience(&audience)?;
+        Ok(Self { default_audience: Some(audience), ..self })
     }
 
     /// The issuer identifier.
@@ -110,19 +136,47 @@ impl<S> AuthorizationServer<S> {
         Ok(())
     }
 
+    /// Puts other signing keys in place of those that serve, as of the next request.
+    ///
+    /// # Errors
+    /// [`BadServer::SigningKeys`]; then the old ones stay.
+    pub fn replace_signing(&self, signing: Signing) -> Result<(), BadServer> {
+        Server::new(&self.issuer, self.policy, &self.keys())?.with_signing_keys(&signing.keys())?;
+        *self.signing.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(signing));
+        Ok(())
+    }
+
+    /// The keys that sign and recognise access tokens, if there are any.
+    pub(crate) fn signing(&self) -> Option<Arc<Signing>> {
+        self.signing.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The keys that serve one request from its beginning to its end.
     pub(crate) fn keys(&self) -> Arc<[ServerKey]> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn view<'r>(&'r self, keys: &'r [ServerKey]) -> Server<'r> {
-        Server::new(&self.issuer, self.policy, keys).expect("it was checked in `new` and `replace_keys`")
+    pub(crate) fn view<'r>(&'r self, keys: &'r [ServerKey], signing: &'r [Key<'r>]) -> Server<'r> {
+        Server::new(&self.issuer, self.policy, keys)
+            .and_then(|server| server.with_signing_keys(signing))
+            .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(&self.issuer)))
+            .expect("it was checked when it was given")
+    }
+
+    /// The public keys that check signed access tokens. <https://www.rfc-editor.org/rfc/rfc7517#section-8.5>
+    pub fn jwks(&self) -> Response {
+        match self.signing() {
+            Some(signing) => ([(CONTENT_TYPE, "application/jwk-set+json")], signing.jwks().to_owned()).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        }
     }
 
     /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
     pub fn metadata(&self) -> Response {
         let mut buf = vec![0; 4096 + 8 * self.issuer.len() + 4 * self.scopes.len()];
-        match write_metadata(&self.view(&self.keys()), &self.scopes, &mut buf) {
+        let (keys, signing) = (self.keys(), self.signing());
+        let signing_keys = signing_keys(signing.as_deref());
+        match write_metadata(&self.view(&keys, &signing_keys), &self.scopes, &mut buf) {
             Ok(json) => ([(CONTENT_TYPE, "application/json")], json.to_owned()).into_response(),
             Err(error) => broken(&error),
         }
@@ -169,13 +223,20 @@ impl<S: Store> AuthorizationServer<S> {
             Ok(edge) => edge,
             Err(error) => return broken(&error),
         };
-        let keys = self.keys();
-        let (server, mut scratch) = (self.view(&keys), vec![0; SCRATCH]);
-        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref()).await {
+        let (keys, signing) = (self.keys(), self.signing());
+        let signing_keys = signing_keys(signing.as_deref());
+        let (server, mut scratch) = (self.view(&keys, &signing_keys), vec![0; SCRATCH]);
+        let signer = signing.as_deref().map(Signing::signer);
+        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref(), signer).await {
             End::Reply(reply) => respond(&reply),
             End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
         }
     }
+}
+
+/// As the core takes them.
+pub(crate) fn signing_keys(signing: Option<&Signing>) -> Vec<Key<'_>> {
+    signing.map(Signing::keys).unwrap_or_default()
 }
 
 fn header(headers: &HeaderMap, name: HeaderName) -> Header<'_> {

@@ -12,7 +12,7 @@ use valetkey::server::{Endpoint, MAX_REQUEST};
 use valetkey::text::buf::Writer;
 use valetkey::text::uri;
 
-/// POST to the token, revocation and introspection endpoints, and GET of the metadata. Any other method is answered with
+/// POST to the token, revocation and introspection endpoints, and GET of the metadata and the key set. Any other method is answered with
 /// 405 and `Allow`.
 ///
 /// Add [`super::authorize_router`] for people, and serve it over TLS, or behind what terminates it.
@@ -23,6 +23,7 @@ pub fn router<S: Store>(server: Arc<AuthorizationServer<S>>) -> Router {
         .route(&at(Endpoint::Token), post(token::<S>))
         .route(&at(Endpoint::Revoke), post(revoke::<S>))
         .route(&at(Endpoint::Introspect), post(introspect::<S>))
+        .route(&at(Endpoint::Jwks), get(jwks::<S>))
         .route(&metadata_route(server.issuer()), get(metadata::<S>))
         .with_state(server)
 }
@@ -44,6 +45,10 @@ async fn introspect<S: Store>(State(server): State<Arc<AuthorizationServer<S>>>,
 
 async fn metadata<S: Store>(State(server): State<Arc<AuthorizationServer<S>>>) -> Response {
     server.metadata()
+}
+
+async fn jwks<S: Store>(State(server): State<Arc<AuthorizationServer<S>>>) -> Response {
+    server.jwks()
 }
 
 /// The body, or, of one that is too long, as much as makes the core refuse it. A body that breaks off has nobody left who

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use valetkey::secret::Secret;
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
-use valetkey::server::record::{Client, ClientAuth, GrantTypes, Record};
+use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, Record};
 use valetkey::server::secret_digest;
 use valetkey::time::UnixTime;
 use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Owner, Policy, ServerKey, router};
@@ -82,6 +82,7 @@ pub(crate) fn client<'a>(client_id: &'a str, secret: &'a str, scope: &'a str) ->
         },
         scope,
         resource: "",
+        access_token: AccessTokenFormat::Opaque,
         may_introspect: false,
         live: true,
     }
@@ -135,7 +136,7 @@ impl<S: Store> Running<S> {
              &code_challenge={CHALLENGE}&code_challenge_method=S256"
         );
         let Begun::Ask(pending) = self.server.begin(&query, "a browser").await else { panic!("nobody was asked") };
-        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), scope: "read" };
+        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
         let answer = self.server.answer(&pending.sealed, "a browser", owner).await;
         let Answer::Redirect(response) = answer else { panic!("no redirect: {answer:?}") };
         let location = response.headers()[LOCATION].to_str().unwrap();

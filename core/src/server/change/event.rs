@@ -85,6 +85,10 @@ kinds! {
     PasswordChanged = "password_changed",
     /// Every login of an account ended.
     LoginsEnded = "logins_ended",
+    /// A key pair that signs access tokens was added.
+    SigningKeyAdded = "signing_key_added",
+    /// A signing key ceased to sign.
+    SigningKeyRetired = "signing_key_retired",
 }
 
 impl EventKind {

@@ -2,30 +2,28 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>
 
-use super::{AccessSecret, Request, Tokens, asked};
+use super::{AccessToken, Request, Tokens, access_token, asked};
 use crate::server::change::sha256;
 use crate::server::credential::Locator;
 use crate::server::fault::Fault;
+use crate::server::jwt::{Facts, TokenId};
 use crate::server::kept::Kept;
 use crate::server::policy::{Asking, Issuance};
 use crate::server::record::Digest;
-use crate::server::reply::Outcome;
 use crate::server::seed;
-use crate::server::step::{Machine, NeedCommit, Step, Transition};
+use crate::server::sign::issue;
+use crate::server::step::{Machine, Step, Transition};
 use crate::time::UnixTime;
 
-pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
-    match issue(&m, request) {
-        Ok((grant, tokens)) => {
-            let then = Outcome::Tokens(tokens);
-            Step::Commit(NeedCommit { m, grant, transition: Transition::ClientCredentials, then })
-        }
+pub(super) fn begin<'r>(mut m: Machine<'r>, request: &Request) -> Step<'r> {
+    match decide(&mut m, request) {
+        Ok((grant, tokens)) => issue(m, Some((grant, Transition::ClientCredentials)), tokens),
         Err(fault) => m.refuse(fault),
     }
 }
 
-fn issue(m: &Machine<'_>, request: &Request) -> Result<(Kept, Tokens), Fault> {
-    let caller = &m.caller;
+fn decide(m: &mut Machine<'_>, request: &Request) -> Result<(Kept, Tokens), Fault> {
+    let caller = m.caller;
     let (scope, resource) = (asked(request.scope, caller.scope), request.resource);
     let terms = m.server.policy.decide(
         &Issuance {
@@ -46,15 +44,18 @@ fn issue(m: &Machine<'_>, request: &Request) -> Result<(Kept, Tokens), Fault> {
     )?;
     let locator = Locator(m.seed.part(seed::LOCATOR));
     let secret: [u8; 32] = m.seed.part(seed::SECRET);
-    let grant = Kept {
-        scope,
-        resource,
-        access: Some(sha256(&[&secret])),
-        ..Kept::new(locator.grant(), caller.client_id, m.now, terms.access_ends)
-    };
+    let mut grant = Kept { scope, resource, ..Kept::new(locator.grant(), caller.client_id, m.now, terms.access_ends) };
+    // Its one token is of one kind, so the same bytes serve.
+    let id = TokenId(locator, m.seed.part(seed::SECRET));
+    let facts = Facts { id, scope, resource, issued_at: m.now, expires_at: terms.access_ends };
+    let access = access_token(m, &grant, &facts, AccessToken::Drawn)?;
+    grant.access = Some(match access {
+        AccessToken::Signed { .. } => id.digest(),
+        AccessToken::Drawn | AccessToken::Derived => sha256(&[&secret]),
+    });
     let tokens = Tokens {
         locator,
-        access: AccessSecret::Drawn,
+        access,
         refresh: terms.refresh,
         server_key: 0,
         generation: 0,

@@ -4,7 +4,7 @@
 //! nor end a grant. A second *valid* use ends the grant.
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.3>, <https://www.rfc-editor.org/rfc/rfc7636#section-4.6>
 
-use super::{Request, Tokens, presented};
+use super::{Request, presented};
 use crate::secret::ct_eq;
 use crate::server::change::{EventKind, Found, Key, Kind, Version, sha256};
 use crate::server::credential::{Locator, Presented};
@@ -13,6 +13,7 @@ use crate::server::kept::Kept;
 use crate::server::policy::Asking;
 use crate::server::record::{Code, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
+use crate::server::sign::issue;
 use crate::server::step::{KeptCode, Machine, NeedCommit, Step, Transition, usable};
 use crate::text::grammar;
 
@@ -37,6 +38,7 @@ fn keys(m: &Machine<'_>, request: &Request) -> Result<(Locator, Key, Key), Fault
 
 pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_>) -> Step<'r> {
     match decide(&mut m, request, found) {
+        Ok((grant, transition, Outcome::Tokens(tokens))) => issue(m, Some((grant, transition)), tokens),
         Ok((grant, transition, then)) => Step::Commit(NeedCommit { m, grant, transition, then }),
         Err(fault) => m.refuse(fault),
     }
@@ -59,7 +61,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     if m.now >= code.expires_at {
         return Err(Fault::ExpiredCode);
     }
-    issue(m, request, found, Redeemed { locator, code_key, code, code_at, grant_at, kept })
+    redeem(m, request, found, Redeemed { locator, code_key, code, code_at, grant_at, kept })
 }
 
 fn records<'s>(found: &Found<'s>) -> Result<(Code<'s>, Version, Grant<'s>, Version), Fault> {
@@ -107,13 +109,18 @@ struct Redeemed<'s> {
     kept: Kept,
 }
 
-fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Redeemed<'_>) -> Result<Decision, Fault> {
+fn redeem(
+    m: &mut Machine<'_>,
+    request: &Request,
+    found: &Found<'_>,
+    redeemed: Redeemed<'_>,
+) -> Result<Decision, Fault> {
     let Redeemed { locator, code_key, code, code_at, grant_at, mut kept } = redeemed;
     let ends = kept.issued_at.plus(m.server.policy.grant_lifetime);
     let terms = super::decide(m, request, Asking::Code, &mut kept, found, ends)?;
     kept.state = GrantState::Live;
     kept.expires_at = if terms.refresh { ends } else { terms.access_ends };
-    let access = super::next_generation(m, request, &mut kept, &terms)?;
+    let (access, tokens) = super::next_generation(m, request, locator, &mut kept, &terms)?;
     let code = KeptCode {
         key: code_key,
         redirect_uri: m.scratch.keep(code.redirect_uri).map_err(|_| Fault::Scratch)?,
@@ -123,6 +130,5 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>, redeemed: Re
         // A replay is recognised as long as the access token that the code gave is good; later it is just expired.
         keep_until: terms.access_ends.max(code.expires_at),
     };
-    let tokens = Tokens::of(locator, &kept, terms.refresh, terms.access_ends.since(m.now), access.scope);
     Ok((kept, Transition::Redeem { code, code_at, grant_at, access }, Outcome::Tokens(tokens)))
 }

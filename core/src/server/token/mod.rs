@@ -8,10 +8,11 @@ use super::caller::Caller;
 use super::change::{Found, Key, Kind, sha256};
 use super::credential::{Locator, Presented};
 use super::fault::Fault;
+use super::jwt::{self, Facts};
 use super::kept::Kept;
 use super::params::{self, FormRequest};
 use super::policy::{Asking, Issuance, Terms};
-use super::record::{Digest, Record};
+use super::record::{AccessTokenFormat, Digest, Record};
 use super::step::{Flow, KeptAccess, Machine, Step};
 use super::{ENTROPY, Server};
 use crate::secret::Entropy;
@@ -35,7 +36,7 @@ pub(super) struct Request {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tokens {
     pub(super) locator: Locator,
-    pub(super) access: AccessSecret,
+    pub(super) access: AccessToken,
     /// Of the grant, where there is a refresh token.
     pub(super) refresh: bool,
     pub(super) server_key: u8,
@@ -45,21 +46,15 @@ pub(super) struct Tokens {
     pub(super) scope: Span,
 }
 
-impl Tokens {
-    /// The tokens of a grant's current generation, all computed from it.
-    const fn of(locator: Locator, kept: &Kept, refresh: bool, expires_in: u32, scope: Span) -> Self {
-        let Kept { server_key, generation, salt, .. } = *kept;
-        Self { locator, access: AccessSecret::Derived, refresh, server_key, generation, salt, expires_in, scope }
-    }
-}
-
-/// Where the secret of an access token comes from.
+/// An access token, or where its secret comes from.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum AccessSecret {
+pub(super) enum AccessToken {
     /// From the entropy of this request.
     Drawn,
     /// From the server key and the grant's generation, so that the grace window can compute it again.
     Derived,
+    /// Signed, or to be signed.
+    Signed { message: Span, signature: Span },
 }
 
 /// Serves one request to the token endpoint: authorization code, client credentials, refresh.
@@ -180,19 +175,58 @@ fn decide(
     m.server.policy.decide(&ask, m.now)
 }
 
-/// Begins the grant's current generation: its access token, and by whose key and when its tokens were made.
-fn next_generation(m: &Machine<'_>, request: &Request, kept: &mut Kept, terms: &Terms) -> Result<KeptAccess, Fault> {
+/// Begins the grant's current generation: by whose key and when its tokens are made, and the record of its access token.
+fn next_generation(
+    m: &mut Machine<'_>,
+    request: &Request,
+    locator: Locator,
+    kept: &mut Kept,
+    terms: &Terms,
+) -> Result<(Option<KeptAccess>, Tokens), Fault> {
     let server_key = m.server.current_key()?;
     kept.rotated_at = m.now;
     kept.server_key = server_key.id();
-    let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
-    Ok(KeptAccess {
-        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
-        scope: asked(request.scope, kept.scope),
-        resource: asked(request.resource, kept.resource),
-        issued_at: m.now,
-        expires_at: terms.access_ends,
-    })
+    let tokens = generation(m, request, locator, kept, terms)?;
+    let access = match tokens.access {
+        AccessToken::Signed { .. } => None,
+        AccessToken::Drawn | AccessToken::Derived => {
+            let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
+            Some(KeptAccess {
+                key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
+                scope: tokens.scope,
+                resource: asked(request.resource, kept.resource),
+                issued_at: m.now,
+                expires_at: terms.access_ends,
+            })
+        }
+    };
+    Ok((access, tokens))
+}
+
+/// The tokens of the grant's current generation, all computed from it.
+fn generation(
+    m: &mut Machine<'_>,
+    request: &Request,
+    locator: Locator,
+    kept: &Kept,
+    terms: &Terms,
+) -> Result<Tokens, Fault> {
+    let Kept { server_key, generation, salt, .. } = *kept;
+    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
+    let id = m.server.key(server_key).ok_or(Fault::NoServerKey)?.token_id(locator, generation, &salt);
+    let facts = Facts { id, scope, resource, issued_at: kept.rotated_at, expires_at: terms.access_ends };
+    let access = access_token(m, kept, &facts, AccessToken::Derived)?;
+    let expires_in = terms.access_ends.since(m.now);
+    Ok(Tokens { locator, access, refresh: terms.refresh, server_key, generation, salt, expires_in, scope })
+}
+
+/// The access token in the format of its client, a signed one without its signature.
+fn access_token(m: &mut Machine<'_>, grant: &Kept, facts: &Facts, opaque: AccessToken) -> Result<AccessToken, Fault> {
+    if m.caller.access_token == AccessTokenFormat::Opaque {
+        return Ok(opaque);
+    }
+    let key = m.server.signing_key(m.caller.access_token).ok_or(Fault::NoSigningKey)?;
+    Ok(AccessToken::Signed { message: jwt::compose(m, &key, grant, facts)?, signature: Span::EMPTY })
 }
 
 /// Whether the grant's account is usable. The first look takes it as it was when it last decided, and the commit holds

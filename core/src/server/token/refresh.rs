@@ -5,16 +5,16 @@
 //! and nothing is written. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
-use super::{Request, Tokens, asked, presented};
+use super::{Request, Tokens, presented};
 use crate::server::change::{EventKind, Found, Key, Version, sha256};
 use crate::server::credential::{Locator, Presented, refresh_is_ours};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
-use crate::server::policy::Asking;
+use crate::server::policy::{Asking, Terms};
 use crate::server::record::{Digest, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
+use crate::server::sign::issue;
 use crate::server::step::{Machine, NeedCommit, Step, Transition, usable};
-use crate::text::buf::Span;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
     if !m.caller.grant_types.refresh_token {
@@ -37,15 +37,18 @@ struct Token {
 fn read(m: &Machine<'_>, request: &Request) -> Result<Token, Fault> {
     match presented(m, request.refresh_token, Fault::NoRefreshToken, Fault::UnknownRefreshToken)? {
         Presented::Refresh { locator, key_id, generation, mac } => Ok(Token { locator, key_id, generation, mac }),
-        Presented::Secret { .. } => Err(Fault::UnknownRefreshToken),
+        Presented::Secret { .. } | Presented::Signed(_) => Err(Fault::UnknownRefreshToken),
     }
 }
 
 pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_>) -> Step<'r> {
     let mark = m.scratch.mark();
     match decide(&mut m, request, found) {
-        Ok(Decision::Commit(grant, transition, then)) => Step::Commit(NeedCommit { m, grant, transition, then }),
-        Ok(Decision::Grace(tokens)) => m.reply(Outcome::Tokens(tokens)),
+        Ok(Decision::Rotate(grant, transition, tokens)) => issue(m, Some((grant, transition)), tokens),
+        Ok(Decision::Grace(tokens)) => issue(m, None, tokens),
+        Ok(Decision::End(grant, transition)) => {
+            Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Refused(Fault::SpentRefreshToken) })
+        }
         Ok(Decision::Account(key)) => {
             m.account = Some(key);
             m.scratch.wind_back(mark);
@@ -55,9 +58,10 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_
     }
 }
 
-#[expect(clippy::large_enum_variant, reason = "there is no heap to box into, and it lives for one call")]
 enum Decision {
-    Commit(Kept, Transition, Outcome),
+    Rotate(Kept, Transition, Tokens),
+    /// Reuse.
+    End(Kept, Transition),
     /// The successor once more; nothing is written.
     Grace(Tokens),
     /// As nothing is written, no commit would hold the account: look at it together with the grant.
@@ -76,17 +80,15 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     usable(kept.state, kept.expires_at, m.now)?;
     let same = same_request(m, request);
     if token.generation != kept.generation {
-        let scope = asked(request.scope, kept.scope);
-        return older(m, token, kept, grant_at, same, scope);
+        return older(m, request, token, kept, grant_at, same);
     }
     if m.now >= kept.rotated_at.plus(m.server.policy.refresh_idle) {
         return Err(Fault::ExpiredGrant);
     }
     kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
     kept.rotated_by = Some(same);
-    let access = super::next_generation(m, request, &mut kept, &terms)?;
-    let tokens = Tokens::of(token.locator, &kept, true, terms.access_ends.since(m.now), access.scope);
-    Ok(Decision::Commit(kept, Transition::Rotate { grant_at, access }, Outcome::Tokens(tokens)))
+    let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
+    Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens))
 }
 
 /// Whether the token is ours and this client's; its generation is not looked at yet.
@@ -107,12 +109,12 @@ fn check_token(m: &Machine<'_>, token: &Token, grant: &Grant<'_>, grant_key: &Ke
 
 /// An older generation: the same request in the grace window gets the same successor, anything else is reuse.
 fn older(
-    m: &Machine<'_>,
+    m: &mut Machine<'_>,
+    request: &Request,
     token: Token,
     mut kept: Kept,
     grant_at: Version,
     same: Digest,
-    scope: Span,
 ) -> Result<Decision, Fault> {
     let policy = &m.server.policy;
     let direct = token.generation.checked_add(1) == Some(kept.generation);
@@ -122,13 +124,13 @@ fn older(
         if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
             return Ok(Decision::Account(account));
         }
-        m.server.key(kept.server_key).ok_or(Fault::NoServerKey)?;
-        let ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
-        return Ok(Decision::Grace(Tokens::of(token.locator, &kept, true, ends.since(m.now), scope)));
+        let access_ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
+        let terms = Terms { access_ends, refresh: true };
+        return Ok(Decision::Grace(super::generation(m, request, token.locator, &kept, &terms)?));
     }
     kept.state = GrantState::Ended;
     let transition = Transition::End { grant_at, what: EventKind::RefreshReplayed };
-    Ok(Decision::Commit(kept, transition, Outcome::Refused(Fault::SpentRefreshToken)))
+    Ok(Decision::End(kept, transition))
 }
 
 /// What makes a request the same: the authenticated client, the presented token, scope and resource as they were written.

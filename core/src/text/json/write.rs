@@ -14,6 +14,11 @@ use crate::text::buf::Writer;
 /// ```
 pub fn string(w: &mut Writer<'_>, text: &str) {
     w.push('"');
+    escaped(w, text);
+    w.push('"');
+}
+
+fn escaped(w: &mut Writer<'_>, text: &str) {
     for c in text.chars() {
         match c {
             '"' => w.push_str("\\\""),
@@ -30,7 +35,6 @@ pub fn string(w: &mut Writer<'_>, text: &str) {
             _ => w.push(c),
         }
     }
-    w.push('"');
 }
 
 /// Writes one object, member by member. The names must differ from each other; that is not checked.
@@ -65,6 +69,11 @@ impl<'w, 'b> Object<'w, 'b> {
     pub fn string(&mut self, name: &str, value: &str) {
         self.name(name);
         string(self.w, value);
+    }
+
+    /// A member that is one text, which comes in parts.
+    pub fn string_of<const N: usize>(&mut self, name: &str, parts: [&str; N]) {
+        self.string_with(name, |w| parts.into_iter().for_each(|part| escaped(w, part)));
     }
 
     /// A member that is text, which `push` writes without need of an escape: base64url, a scope.

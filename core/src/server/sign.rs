@@ -1,0 +1,104 @@
+//! A signature as a need: the private key never enters the core.
+//!
+//! It comes before the commit, so that no code is spent on a token that cannot be signed; and the token is shown once the
+//! change is applied. After a conflict all is decided anew, and signed anew.
+
+use super::fault::Fault;
+use super::kept::Kept;
+use super::reply::Outcome;
+use super::step::{Machine, NeedCommit, Step, Transition};
+use super::token::{AccessToken, Tokens};
+use crate::jose::{Algorithm, Key};
+use crate::text::buf::Span;
+use crate::text::{base64, buf::Writer};
+
+/// The machine needs a signature.
+#[must_use]
+#[derive(Debug)]
+pub struct NeedSign<'r> {
+    m: Machine<'r>,
+    key: Key<'r>,
+    message: Span,
+    tokens: Tokens,
+    /// What is committed then; nothing, where the same token is made once more.
+    commit: Option<(Kept, Transition)>,
+}
+
+/// Goes on to the commit, if there is one, and to the reply: by way of a signature, if the tokens need one.
+pub(super) fn issue<'r>(m: Machine<'r>, commit: Option<(Kept, Transition)>, tokens: Tokens) -> Step<'r> {
+    let AccessToken::Signed { message, .. } = tokens.access else { return finish(m, commit, tokens) };
+    match m.server.signing_key(m.caller.access_token) {
+        Some(key) => Step::Sign(NeedSign { m, key, message, tokens, commit }),
+        None => m.refuse(Fault::NoSigningKey),
+    }
+}
+
+const fn finish<'r>(m: Machine<'r>, commit: Option<(Kept, Transition)>, tokens: Tokens) -> Step<'r> {
+    let then = Outcome::Tokens(tokens);
+    match commit {
+        Some((grant, transition)) => Step::Commit(NeedCommit { m, grant, transition, then }),
+        None => m.reply(then),
+    }
+}
+
+impl<'r> NeedSign<'r> {
+    /// Which key signs.
+    pub const fn kid(&self) -> &'r str {
+        self.key.kid()
+    }
+
+    /// By which algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.key.algorithm()
+    }
+
+    /// What is signed: the JWS signing input. <https://www.rfc-editor.org/rfc/rfc7515#section-5.1>
+    pub fn message(&self) -> &[u8] {
+        self.m.text(self.message).as_bytes()
+    }
+
+    /// Goes on with the signature: of ECDSA and EdDSA in its fixed size, and not as DER
+    /// ([RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). One of a wrong length is refused with
+    /// `server_error`; whether it is good is the signer's to know.
+    pub fn resume(self, signature: &[u8]) -> Step<'r> {
+        let Self { mut m, key, message, mut tokens, commit } = self;
+        if !fits(key.algorithm(), signature.len()) {
+            return m.refuse(Fault::BadSignature);
+        }
+        match m.scratch.write(|w| push(w, signature)) {
+            Ok(signature) => {
+                tokens.access = AccessToken::Signed { message, signature };
+                finish(m, commit, tokens)
+            }
+            Err(_) => m.refuse(Fault::Scratch),
+        }
+    }
+
+    /// The signer is broken or busy: the reply is `temporarily_unavailable`, and nothing was changed.
+    pub fn fail(self) -> Step<'r> {
+        self.m.refuse(Fault::Unavailable)
+    }
+}
+
+/// Of RSA it is as long as the modulus, which is 2048 to 8192 bits.
+const fn fits(algorithm: Algorithm, len: usize) -> bool {
+    match algorithm {
+        Algorithm::Es256 | Algorithm::EdDsa => len == 64,
+        Algorithm::Es384 => len == 96,
+        Algorithm::Rs256
+        | Algorithm::Rs384
+        | Algorithm::Rs512
+        | Algorithm::Ps256
+        | Algorithm::Ps384
+        | Algorithm::Ps512 => len >= 256 && len <= 1024,
+        // No server has such a key.
+        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => false,
+    }
+}
+
+/// Piece by piece, as one of RSA is long.
+fn push(w: &mut Writer<'_>, signature: &[u8]) {
+    for piece in signature.chunks(48) {
+        w.push_str(base64::encode(piece, &mut [0; 64]).unwrap_or_default());
+    }
+}

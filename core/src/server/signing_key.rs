@@ -1,0 +1,135 @@
+//! Keys that sign access tokens, as they are kept: added by a checked change, and retired by another.
+
+use super::change::{Change, Event, EventKind, Expect, Key, Put, Version};
+use super::operate::OperateError;
+use super::record::{Record, SigningKey};
+use super::register::{RegisterError, one};
+use crate::jose::Jwk;
+use crate::text::buf::Writer;
+use crate::time::UnixTime;
+
+/// Most bytes of a public half: an RSA key of 8192 bits has about 1,500.
+const MAX_PUBLIC: usize = 2048;
+
+/// The change that adds a signing key where none of its `kid` was: `Conflict` means that there was one.
+///
+/// `drawn` are eight bytes from the operating system, for this change alone. The key is kept for ever, until it is retired.
+///
+/// # Errors
+/// [`RegisterError::SigningKey`]: above all, `public` must be to the letter what
+/// [`PublicJwk::write`](crate::jose::PublicJwk::write) writes, so that nothing private ever stands in it.
+///
+/// ```
+/// use valetkey::jose::Algorithm;
+/// use valetkey::server::record::SigningKey;
+/// use valetkey::server::{RegisterError, add_signing_key};
+/// use valetkey::time::UnixTime;
+/// let key = SigningKey {
+///     kid: "1",
+///     algorithm: Algorithm::EdDsa,
+///     public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
+///     sealed: "as the program seals it",
+///     created_at: UnixTime(1_700_000_000),
+///     retired_at: None,
+/// };
+/// assert!(add_signing_key([7; 8], UnixTime(1_700_000_000), key).is_ok());
+/// let other = SigningKey { kid: "2", ..key };
+/// assert_eq!(add_signing_key([7; 8], UnixTime(1_700_000_000), other), Err(RegisterError::SigningKey));
+/// ```
+pub fn add_signing_key(drawn: [u8; 8], now: UnixTime, key: SigningKey<'_>) -> Result<Change<'_>, RegisterError> {
+    let fits = key.retired_at.is_none() && !key.kid.is_empty() && !key.sealed.is_empty() && is_public_half(&key);
+    if !fits {
+        return Err(RegisterError::SigningKey);
+    }
+    Ok(change(drawn, now, EventKind::SigningKeyAdded, Expect::Absent, UnixTime::FOR_EVER, key))
+}
+
+/// The change after which a key signs no more. What was kept of its private half goes at once; its public half stays,
+/// to be published, until `until`: when the last token that it signed has expired.
+///
+/// # Errors
+/// [`OperateError::Retired`].
+pub fn retire_signing_key<'a>(
+    drawn: [u8; 8],
+    now: UnixTime,
+    until: UnixTime,
+    (key, at): (SigningKey<'a>, Version),
+) -> Result<Change<'a>, OperateError> {
+    if key.retired_at.is_some() {
+        return Err(OperateError::Retired);
+    }
+    let retired = SigningKey { sealed: "", retired_at: Some(now), ..key };
+    Ok(change(drawn, now, EventKind::SigningKeyRetired, Expect::At(at), until, retired))
+}
+
+fn change(
+    drawn: [u8; 8],
+    now: UnixTime,
+    what: EventKind,
+    expect: Expect,
+    keep_until: UnixTime,
+    key: SigningKey<'_>,
+) -> Change<'_> {
+    let record = Record::SigningKey(key);
+    let put = Put { key: Key::signing_key(key.kid), expect, keep_until, index: [None, None], record };
+    one(drawn, put, Event { at: now, what, client_id: "", subject: "", grant: None })
+}
+
+fn is_public_half(key: &SigningKey<'_>) -> bool {
+    if key.public.len() > MAX_PUBLIC {
+        return false;
+    }
+    let (mut scratch, mut written) = ([0; 2 * MAX_PUBLIC], [0; MAX_PUBLIC]);
+    let Ok(Jwk::Public(read)) = Jwk::read(key.public.as_bytes(), &mut scratch) else { return false };
+    let mut w = Writer::new(&mut written);
+    read.write(&mut w);
+    let same = w.finish().is_ok_and(|text| text == key.public);
+    same && read.kid == key.kid && read.algorithm == Some(key.algorithm)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jose::Algorithm;
+
+    const NOW: UnixTime = UnixTime(1_700_000_000);
+    const KEY: SigningKey<'_> = SigningKey {
+        kid: "1",
+        algorithm: Algorithm::EdDsa,
+        public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
+        sealed: "sealed",
+        created_at: NOW,
+        retired_at: None,
+    };
+
+    #[test]
+    fn rfc7517_9_01_what_is_kept_to_be_published_has_nothing_private() {
+        let private = KEY.public.replace(r#""kid""#, r#""d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","kid""#);
+        for bad in [
+            SigningKey { public: &private, ..KEY },
+            SigningKey { public: r#"{"kty":"oct","alg":"HS256","k":"AAAA"}"#, ..KEY },
+            SigningKey { public: "", ..KEY },
+            SigningKey { kid: "", ..KEY },
+            SigningKey { kid: "2", ..KEY },
+            SigningKey { sealed: "", ..KEY },
+            SigningKey { algorithm: Algorithm::Es256, ..KEY },
+            SigningKey { retired_at: Some(NOW), ..KEY },
+        ] {
+            assert_eq!(add_signing_key([1; 8], NOW, bad), Err(RegisterError::SigningKey), "{bad:?}");
+        }
+        let put = add_signing_key([1; 8], NOW, KEY).unwrap().puts[0].unwrap();
+        assert_eq!((put.key, put.expect), (Key::signing_key("1"), Expect::Absent));
+        assert_eq!((put.keep_until, put.record), (UnixTime::FOR_EVER, Record::SigningKey(KEY)));
+    }
+
+    #[test]
+    fn a_retired_key_keeps_its_public_half_until_its_tokens_have_expired() {
+        let (at, until) = (Version::new(3).unwrap(), UnixTime(NOW.0 + 600));
+        let change = retire_signing_key([1; 8], NOW, until, (KEY, at)).unwrap();
+        let put = change.puts[0].unwrap();
+        let retired = SigningKey { sealed: "", retired_at: Some(NOW), ..KEY };
+        assert_eq!((put.expect, put.keep_until, put.record), (Expect::At(at), until, Record::SigningKey(retired)));
+        assert_eq!(change.event.map(|event| event.what), Some(EventKind::SigningKeyRetired));
+        assert_eq!(retire_signing_key([1; 8], NOW, until, (retired, at)), Err(OperateError::Retired));
+    }
+}
