@@ -112,6 +112,9 @@ pub enum JwkError {
     /// A set that has both public and shared keys
     /// ([RFC 7517 section 9](https://www.rfc-editor.org/rfc/rfc7517#section-9)).
     Mixed,
+    /// Another key of the set has the same `kid`, `kty` and `alg`: which of them is meant nobody knows
+    /// ([RFC 7517 section 4.5](https://www.rfc-editor.org/rfc/rfc7517#section-4.5)).
+    Duplicate,
     /// A set without an array `keys`, or with more keys than [`MAX_KEYS`].
     Set,
 }
@@ -129,6 +132,7 @@ impl fmt::Display for JwkError {
             Self::Weak => f.write_str("the key is too weak"),
             Self::Scratch => f.write_str("the scratch is too short for the key"),
             Self::Mixed => f.write_str("the set holds public and shared keys together"),
+            Self::Duplicate => f.write_str("another key of the set has the same kid, kty and alg"),
             Self::Set => f.write_str("the set has no array of keys, or too many"),
         }
     }
@@ -157,14 +161,7 @@ impl<'a> Jwk<'a> {
     /// # Errors
     /// [`JwkError`]; what it cannot do without is refused, unknown members are passed over.
     pub fn read(json: &'a [u8], scratch: &'a mut [u8]) -> Result<Self, JwkError> {
-        if json.len() > MAX_JWK {
-            return Err(JwkError::TooLong);
-        }
-        let half = scratch.len() / 2;
-        let (unescaped, decoded) = scratch.split_at_mut_checked(half).unwrap_or_default();
-        let mut r = Reader::new(json, Limits::DEFAULT, unescaped);
-        let members = Members::read(&mut r)?;
-        r.end()?;
+        let (members, decoded) = Members::of(json, scratch)?;
         members.judge(decoded)
     }
 }
@@ -185,6 +182,19 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
+    /// What a key says, and the half of the scratch that is left to decode it into.
+    fn of(json: &'a [u8], scratch: &'a mut [u8]) -> Result<(Self, &'a mut [u8]), JwkError> {
+        if json.len() > MAX_JWK {
+            return Err(JwkError::TooLong);
+        }
+        let half = scratch.len() / 2;
+        let (unescaped, decoded) = scratch.split_at_mut_checked(half).unwrap_or_default();
+        let mut r = Reader::new(json, Limits::DEFAULT, unescaped);
+        let members = Self::read(&mut r)?;
+        r.end()?;
+        Ok((members, decoded))
+    }
+
     fn read(r: &mut Reader<'a>) -> Result<Self, JwkError> {
         let mut said = Self::default();
         r.object()?;
@@ -239,8 +249,9 @@ impl<'a> Members<'a> {
     }
 
     fn rsa(&self, decoded: &'a mut [u8]) -> Result<Material<'a>, JwkError> {
-        let half = decoded.len() / 2;
-        let (first, second) = decoded.split_at_mut_checked(half).unwrap_or_default();
+        // A modulus is most of its key: the exponent has what is left.
+        let most = decoded.len().min(self.n.len());
+        let (first, second) = decoded.split_at_mut_checked(most).unwrap_or_default();
         let (n, e) = (bytes(self.n, "n", first)?, bytes(self.e, "e", second)?);
         rsa::check(n, e)?;
         Ok(Material::Rsa { n, e })

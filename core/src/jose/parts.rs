@@ -27,7 +27,7 @@ mod rsa;
 
 pub use mac::MacKey;
 
-use super::{Algorithm, Material, PublicJwk, Verify};
+use super::{Algorithm, PublicJwk, Verify};
 use core::fmt;
 
 /// A public key, ready to check signatures.
@@ -84,22 +84,22 @@ impl PublicKey {
         }
         match (&jwk.material, algorithm) {
             #[cfg(feature = "p256")]
-            (Material::P256 { x, y }, Algorithm::Es256) => {
+            (super::Material::P256 { x, y }, Algorithm::Es256) => {
                 let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(&uncompressed::<65>(x, y));
                 key.map(|key| Self(Part::P256(key))).map_err(|_| PartError::BadKey)
             }
             #[cfg(feature = "p384")]
-            (Material::P384 { x, y }, Algorithm::Es384) => {
+            (super::Material::P384 { x, y }, Algorithm::Es384) => {
                 let key = p384::ecdsa::VerifyingKey::from_sec1_bytes(&uncompressed::<97>(x, y));
                 key.map(|key| Self(Part::P384(key))).map_err(|_| PartError::BadKey)
             }
             #[cfg(feature = "ed25519")]
-            (Material::Ed25519 { x }, Algorithm::EdDsa) => match ed25519_dalek::VerifyingKey::from_bytes(x) {
+            (super::Material::Ed25519 { x }, Algorithm::EdDsa) => match ed25519_dalek::VerifyingKey::from_bytes(x) {
                 Ok(key) if !key.is_weak() => Ok(Self(Part::Ed25519(key))),
                 _ => Err(PartError::BadKey),
             },
             #[cfg(feature = "rsa")]
-            (Material::Rsa { n, e }, _) => rsa::RsaKey::new(n, e, algorithm).map(|key| Self(Part::Rsa(key))),
+            (super::Material::Rsa { n, e }, _) => rsa::RsaKey::new(n, e, algorithm).map(|key| Self(Part::Rsa(key))),
             _ => Err(PartError::Algorithm),
         }
     }

@@ -1,13 +1,14 @@
 //! Sets of keys, as issuers publish them. <https://www.rfc-editor.org/rfc/rfc7517#section-5>
 
-use super::{Jwk, JwkError};
+use super::{Jwk, JwkError, Members};
 use crate::text::json::{Kind, Limits, Reader};
+use sha2::{Digest as _, Sha256};
 
 /// Most keys of a set.
 pub const MAX_KEYS: usize = 64;
 
 /// Hands each key of a set to `each`, in the order in which they stand there; one that cannot be used as its error, so
-/// that it can be told and passed over. `scratch` of three times as many bytes as the JSON suffices.
+/// that it can be told and passed over, as can each of several with one `kid`, `kty` and `alg`. `scratch` of three times as many bytes as the JSON suffices.
 ///
 /// ```
 /// use valetkey::jose::{JwkError, each_key};
@@ -32,18 +33,52 @@ pub fn each_key(
     mut each: impl FnMut(Result<Jwk<'_>, JwkError>),
 ) -> Result<(), JwkError> {
     let (mut public, mut symmetric) = (false, false);
-    walk(json, scratch, |key| match key {
-        Ok(Jwk::Public(_)) => public = true,
-        Ok(Jwk::Symmetric(_)) => symmetric = true,
-        Err(_) => {}
+    let mut names = [None; MAX_KEYS];
+    let mut free = names.iter_mut();
+    walk(json, scratch, |key| {
+        let Ok((members, decoded)) = key else { return };
+        if let Some(slot) = free.next() {
+            *slot = name(&members);
+        }
+        match members.judge(decoded) {
+            Ok(Jwk::Public(_)) => public = true,
+            Ok(Jwk::Symmetric(_)) => symmetric = true,
+            Err(_) => {}
+        }
     })?;
     if public && symmetric {
         return Err(JwkError::Mixed);
     }
-    walk(json, scratch, &mut each)
+    walk(json, scratch, |key| {
+        each(key.and_then(|(members, decoded)| {
+            let name = name(&members);
+            if name.is_some() && names.iter().filter(|other| **other == name).count() > 1 {
+                return Err(JwkError::Duplicate);
+            }
+            members.judge(decoded)
+        }));
+    })
 }
 
-fn walk(json: &[u8], scratch: &mut [u8], mut each: impl FnMut(Result<Jwk<'_>, JwkError>)) -> Result<(), JwkError> {
+/// What a token tells it from the other keys by, hashed to a fixed size; `None` if it has no id, or checks no signatures.
+/// That it cannot be used now does not matter: its id is taken.
+fn name(members: &Members<'_>) -> Option<[u8; 32]> {
+    if members.kid.is_empty() || members.purpose_is_other {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for text in [members.kty, members.alg, members.kid] {
+        hash.update(text);
+        hash.update([0xff]); // in no text
+    }
+    Some(hash.finalize().into())
+}
+
+fn walk(
+    json: &[u8],
+    scratch: &mut [u8],
+    mut each: impl for<'k> FnMut(Result<(Members<'k>, &'k mut [u8]), JwkError>),
+) -> Result<(), JwkError> {
     let (names, scratch) = scratch.split_at_mut_checked(json.len()).ok_or(JwkError::Scratch)?;
     let mut r = Reader::new(json, Limits::DEFAULT, names);
     let (mut found, mut count) = (false, 0usize);
@@ -64,7 +99,7 @@ fn walk(json: &[u8], scratch: &mut [u8], mut each: impl FnMut(Result<Jwk<'_>, Jw
                 return Err(JwkError::Set);
             }
             let key = r.raw()?;
-            each(Jwk::read(key.as_bytes(), scratch));
+            each(Members::of(key.as_bytes(), scratch));
         }
     }
     r.end()?;
