@@ -80,7 +80,10 @@ type Row = (&'static str, fn(&mut Counter));
 #[rustfmt::skip] // one line each
 const FUNCTIONS: &[Row] = &[
     // public functions: begin
+    ("jose::each_key", flows::keys),
+    ("jose::find", flows::signed_tokens),
     ("resource::check", flows::client_credentials),
+    ("resource::validate", flows::signed_tokens),
     ("server::add_signing_key", |c| c.holds(|| server::add_signing_key([7; 8], NOW, KEY).is_ok())),
     ("server::authorize", flows::code),
     ("server::change::found", flows::code), // it borrows
@@ -145,6 +148,8 @@ const FLOWS: &[Row] = &[
     ("refresh: rotated, in the grace window, replayed", flows::refresh),
     ("revocation of an access token, of a refresh token, of what is revoked", flows::revoke),
     ("metadata", flows::metadata),
+    ("keys alone and in sets, read, named, written and refused", flows::keys),
+    ("signed tokens, taken apart, verified, validated and refused", flows::signed_tokens),
     ("JSON that is read, escapes and refusals included", json_by_reader),
     ("token responses as JSON and as forms", token_responses),
     ("introspection responses", introspections),

@@ -4,9 +4,11 @@
 //! that a person, a server or a generator of randomness chooses is made of [`HUSH`], so that it can be recognised.
 
 mod client;
+mod resource;
 mod server;
 
 pub(crate) use client::*;
+pub(crate) use resource::*;
 pub(crate) use server::*;
 
 use std::fmt::Debug;

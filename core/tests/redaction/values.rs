@@ -7,7 +7,9 @@ use valetkey::client::{
     self, Authorize, CallbackError, Config, ConfigError, Forms, ImportError, Leniency, Outcome, Response, Retry,
 };
 use valetkey::error::{ErrorCode, TooSmall};
-use valetkey::jose::Algorithm;
+use valetkey::jose::parts::PartError;
+use valetkey::jose::{Algorithm, ClaimsError, JwkError, JwsError};
+use valetkey::resource::Refusal;
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Committed, Event, EventKind, Expect, Key, Kind, Version};
 use valetkey::server::record::{
@@ -147,6 +149,28 @@ pub(crate) fn introspections(w: &mut Hidden) {
             Err(fault) => w.tell(&fault),
         }
     }
+}
+
+/// Every reason by which a signed token, its claims or its key is refused.
+pub(crate) fn signed_tokens(w: &mut Hidden) {
+    use JwkError as K;
+    use JwsError as J;
+    use Refusal as R;
+    let mut reader = Reader::new(HUSH.as_bytes(), Limits::DEFAULT, &mut []);
+    let json = reader.object().unwrap_err();
+    each(w, &Algorithm::ALL);
+    each(w, &[J::TooLong, J::Segments, J::Base64, J::Header(json), J::Malformed("alg"), J::Algorithm, J::NotAllowed]);
+    each(w, &[J::Critical, J::OtherKey, J::Signature, J::Scratch]);
+    each(w, &[ClaimsError::Json(json), ClaimsError::Malformed("exp"), ClaimsError::Scratch]);
+    each(w, &[K::Json(json), K::TooLong, K::Missing("k"), K::Malformed("k"), K::Unsupported, K::Algorithm, K::Purpose]);
+    each(w, &[K::Weak, K::Scratch, K::Mixed, K::Duplicate, K::Set]);
+    each(w, &[PartError::Algorithm, PartError::BadKey]);
+    each(
+        w,
+        &[R::Request, R::Jws(J::Signature), R::Claims(ClaimsError::Scratch), R::Type, R::Missing("sub"), R::Issuer],
+    );
+    each(w, &[R::UnknownKey, R::Audience, R::Expired, R::NotYet, R::Bound, R::Inactive, R::Scope, R::Login]);
+    each(w, &[R::Unavailable]);
 }
 
 /// Every reason by which the client refuses.
