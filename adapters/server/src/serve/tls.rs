@@ -2,7 +2,7 @@
 
 use crate::config::TlsFiles;
 use rustls::ServerConfig;
-use rustls::crypto::ring;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fmt;
@@ -121,7 +121,7 @@ fn read(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
     warn_if_open(key);
     let unfit = |error| TlsError::Unfit(files.clone(), error);
     // Named here, as another part of the program could make another provider the default.
-    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unfit)?
         .with_no_client_auth()

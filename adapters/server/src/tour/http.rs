@@ -37,6 +37,8 @@ impl Answer {
 
 impl Http {
     pub(super) fn new() -> Result<Self> {
+        // Everyone here is on loopback, but with TLS built in a client wants to know by whom.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let client = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().timeout(TIMEOUT);
         Ok(Self(client.build()?))
     }

@@ -106,6 +106,8 @@ impl Program {
 
     /// What serves at `url` already.
     pub(crate) fn at(url: String, store: MemoryStore) -> Self {
+        // With TLS built in, this plain one wants to know by whom as well.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         Self { url, store, http }
     }

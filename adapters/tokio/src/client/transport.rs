@@ -69,19 +69,33 @@ impl Transport {
             Some(Err(_)) => return Err(SendError::Setup("the credentials cannot stand in a header".into())),
             None => request,
         };
-        let mut response = request.body(body.to_owned()).send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers());
-        let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
-        // It never grows, so that no copy of a token is left behind.
-        let mut body = Zeroizing::new(Vec::with_capacity(cap));
-        while let Some(chunk) = response.chunk().await? {
-            if chunk.len() > cap - body.len() {
-                return Err(SendError::TooLong);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Received { status, content_type, retry_after, body })
+        receive(request.body(body.to_owned()).send().await?, cap).await
     }
+
+    /// Fetches a document, such as a key set, of at most `cap` bytes.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub async fn get(&self, url: &str, accept: &str, cap: usize) -> Result<Received, SendError> {
+        if !uri::is_endpoint(url) {
+            return Err(SendError::Insecure);
+        }
+        receive(self.http.get(url).header(ACCEPT, accept).send().await?, cap).await
+    }
+}
+
+async fn receive(mut response: reqwest::Response, cap: usize) -> Result<Received, SendError> {
+    let (status, headers) = (response.status().as_u16(), response.headers());
+    let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
+    // It never grows, so that no copy of a token is left behind.
+    let mut body = Zeroizing::new(Vec::with_capacity(cap));
+    while let Some(chunk) = response.chunk().await? {
+        if chunk.len() > cap - body.len() {
+            return Err(SendError::TooLong);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Received { status, content_type, retry_after, body })
 }
 
 /// A header's value, unless it came twice or is no text.
@@ -125,7 +139,7 @@ impl fmt::Debug for Received {
 #[cfg(feature = "rustls")]
 fn with_tls(builder: ClientBuilder) -> Result<ClientBuilder, SendError> {
     use rustls_platform_verifier::BuilderVerifierExt;
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_platform_verifier())

@@ -63,7 +63,7 @@ pub(crate) async fn start_with<S: Store>(
     tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
     // With feature `rustls` every client of reqwest needs a provider, this plain one too.
     #[cfg(feature = "rustls")]
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let http = reqwest::Client::builder().redirect(redirect::Policy::none()).no_proxy().build().unwrap();
     Running { server, url, http }
 }
