@@ -2,6 +2,7 @@
 
 use crate::logs::LogFormat;
 use crate::operator;
+use crate::token::cli::TokenCommand;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -27,6 +28,9 @@ pub enum Command {
     /// Draw and replace the server keys.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Explain a token, or check it.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// What an operator does with the database.
     #[command(flatten)]
     Operator(operator::cli::Command),

@@ -36,5 +36,6 @@ pub mod serve;
 pub mod sessions;
 pub mod system;
 pub mod throttle;
+pub mod token;
 pub mod tour;
 pub mod upkeep;

@@ -10,7 +10,7 @@ use valetkey_server::keys::Keys;
 use valetkey_server::run::{key_file, run, say};
 use valetkey_server::sessions::LOGIN_SECONDS;
 use valetkey_server::system::{CLOCK, unix_time};
-use valetkey_server::{chart, logs, operator, tour};
+use valetkey_server::{chart, logs, operator, token, tour};
 
 /// Wrong settings, as for a wrong flag.
 const USAGE: u8 = 2;
@@ -22,6 +22,10 @@ async fn main() -> ExitCode {
         Command::Serve => serve(&cli.options).await,
         Command::Tour => tour().await,
         Command::Keys(KeysCommand::RotateServer) => rotate(&cli.options),
+        Command::Token(command) => match token::run(&command, &mut io::stdin().lock(), &mut io::stdout()).await {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failed) => fail(failed.code(), &failed),
+        },
         Command::Operator(command) => operate(&command, &cli.options).await,
     }
 }

@@ -8,11 +8,11 @@ pub mod cli;
 
 mod audit;
 mod client;
-mod clock;
+pub(crate) mod clock;
 mod db;
 mod grant;
 mod records;
-mod table;
+pub(crate) mod table;
 mod typed;
 mod user;
 
@@ -45,7 +45,7 @@ impl Failed {
     }
 
     /// An error with its causes, on one line.
-    fn from_error(error: &dyn Error) -> Self {
+    pub(crate) fn from_error(error: &dyn Error) -> Self {
         let mut text = error.to_string();
         let mut cause = error.source();
         while let Some(error) = cause {

@@ -44,11 +44,11 @@ impl FromStr for Since {
     }
 }
 
-pub(super) fn now() -> Result<UnixTime, Failed> {
+pub(crate) fn now() -> Result<UnixTime, Failed> {
     unix_time().ok_or_else(|| Failed::Not(CLOCK.to_owned()))
 }
 
-pub(super) fn shown(time: UnixTime) -> String {
+pub(crate) fn shown(time: UnixTime) -> String {
     let mut text = String::new();
     match UNIX_EPOCH.checked_add(Duration::from_secs(time.0.min(LAST))) {
         Some(time) if write!(text, "{}", humantime::format_rfc3339_seconds(time)).is_ok() => text,

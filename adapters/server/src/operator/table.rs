@@ -52,13 +52,13 @@ impl<const N: usize> Table<N> {
 }
 
 /// Writes one JSON object on a line of its own.
-pub(super) fn object(out: &mut dyn Write, object: &impl Serialize) -> Result<(), Failed> {
+pub(crate) fn object(out: &mut dyn Write, object: &impl Serialize) -> Result<(), Failed> {
     let line = serde_json::to_string(object).map_err(|error| Failed::from_error(&error))?;
     Ok(writeln!(out, "{line}")?)
 }
 
 /// Text that cannot steer a terminal, and is never nothing.
-pub(super) fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     let shown: String = text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
     if shown.is_empty() { "-".to_owned() } else { shown }
 }
