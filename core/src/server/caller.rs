@@ -133,7 +133,8 @@ fn basic(header: &str, scratch: &mut Scratch<'_>) -> Result<[Span; 2], Fault> {
     }
     let mut room = [0; MAX_CREDENTIALS];
     let spans = id_and_secret(credentials.trim_start_matches(' '), &mut room, scratch);
-    room.zeroize();
+    // Decoded they are shorter than they came.
+    room.get_mut(..credentials.len().min(MAX_CREDENTIALS)).unwrap_or_default().zeroize();
     spans
 }
 

@@ -48,7 +48,15 @@ impl<'b> Writer<'b> {
 
     /// Appends one character.
     pub fn push(&mut self, c: char) {
-        self.push_str(c.encode_utf8(&mut [0; 4]));
+        match u8::try_from(c) {
+            Ok(byte) if byte.is_ascii() => {
+                if let Some(to) = self.buf.get_mut(self.len) {
+                    *to = byte;
+                }
+                self.len = self.len.saturating_add(1);
+            }
+            _ => self.push_str(c.encode_utf8(&mut [0; 4])),
+        }
     }
 
     /// Appends a number in decimal.
@@ -124,6 +132,8 @@ impl Span {
 pub(crate) struct Scratch<'r> {
     bytes: &'r mut [u8],
     used: u16,
+    /// How far it was ever written: what is wound back is still there.
+    reached: usize,
 }
 
 /// The scratch is full.
@@ -132,7 +142,7 @@ pub(crate) struct Full;
 
 impl<'r> Scratch<'r> {
     pub(crate) const fn new(bytes: &'r mut [u8]) -> Self {
-        Self { bytes, used: 0 }
+        Self { bytes, used: 0, reached: 0 }
     }
 
     pub(crate) const fn mark(&self) -> u16 {
@@ -158,7 +168,9 @@ impl<'r> Scratch<'r> {
         let (kept, room) = self.bytes.split_at_mut_checked(usize::from(self.used)).unwrap_or_default();
         let mut w = Writer::new(room);
         write(Texts(kept), &mut w);
+        // What did not fit is zeroed already.
         let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
+        self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         let len = u16::try_from(written).map_err(|_| Full)?;
         let span = Span { at: self.used, len };
         self.used = self.used.checked_add(len).ok_or(Full)?;
@@ -187,7 +199,8 @@ impl<'r> Scratch<'r> {
             found
         });
         far.zeroize();
-        w.finish().map_err(|TooSmall { .. }| Full)?;
+        let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
+        self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         self.used = end.ok_or(Full)?;
         Ok(found.map(|found| (found, spans)))
     }
@@ -222,9 +235,10 @@ impl fmt::Debug for Scratch<'_> {
 }
 
 impl Drop for Scratch<'_> {
-    /// Codes, tokens and client secrets passed through here.
+    /// Codes, tokens and client secrets passed through here: all that was written is zeroed, and no more, as most requests
+    /// are short and the slice is long.
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        self.bytes.get_mut(..self.reached).unwrap_or_default().zeroize();
     }
 }
 
@@ -297,5 +311,20 @@ mod tests {
         assert_eq!((scratch.text(a), scratch.text(b)), ("abcde", "fgh"));
         scratch.wind_back(5);
         assert_eq!(scratch.mark(), 5);
+    }
+
+    #[test]
+    fn nothing_that_was_written_outlives_the_scratch() {
+        let mut bytes = [0; 70_000];
+        let mut scratch = Scratch::new(&mut bytes);
+        scratch.keep("a secret that is wound back").unwrap();
+        scratch.wind_back(0);
+        scratch.keep("short").unwrap();
+        // It fits, but is longer than a span can tell.
+        assert_eq!(scratch.keep(&"x".repeat(66_000)), Err(Full));
+        // It does not fit.
+        assert_eq!(scratch.keep(&"y".repeat(70_000)), Err(Full));
+        drop(scratch);
+        assert!(bytes.iter().all(|byte| *byte == 0));
     }
 }

@@ -132,6 +132,10 @@ impl<'a> Encoded<'a> {
     /// # Errors
     /// [`FormError::Escape`] and [`FormError::Utf8`]; what had been written is of no use then.
     pub fn decode(self, w: &mut Writer<'_>) -> Result<(), FormError> {
+        if let Some(plain) = self.plain() {
+            w.push_str(plain);
+            return Ok(());
+        }
         let mut pending = Utf8::default();
         for byte in Bytes(self.0.bytes()) {
             if let Some(c) = pending.feed(byte?)? {

@@ -42,19 +42,19 @@ impl<'a> Uri<'a> {
         if !text.bytes().all(allowed) {
             return None;
         }
-        let (scheme, after) = text.split_once([':'])?;
+        let (scheme, after) = cut(text, b':')?;
         let mut letters = scheme.bytes();
         let scheme_char = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.');
         if !letters.next()?.is_ascii_alphabetic() || !letters.all(scheme_char) {
             return None;
         }
-        let (hier, fragment) = match after.split_once(['#']) {
+        let (hier, fragment) = match cut(after, b'#') {
             Some((hier, fragment)) => (hier, Some(fragment)),
             None => (after, None),
         };
         let (authority, rest) = match hier.strip_prefix("//") {
             Some(tail) => {
-                let end = tail.find(['/', '?']).unwrap_or(tail.len());
+                let end = tail.bytes().position(|b| matches!(b, b'/' | b'?')).unwrap_or(tail.len());
                 (Some(tail.get(..end)?), tail.get(end..)?)
             }
             None => (None, hier),
@@ -71,8 +71,8 @@ impl<'a> Uri<'a> {
         let hostport = authority.rsplit_once(['@']).map_or(authority, |(_, host)| host);
         let literal = hostport.starts_with(['[']);
         let end = match literal {
-            true => hostport.find([']'])?.saturating_add(1),
-            false => hostport.find([':']).unwrap_or(hostport.len()),
+            true => hostport.bytes().position(|b| b == b']')?.saturating_add(1),
+            false => hostport.bytes().position(|b| b == b':').unwrap_or(hostport.len()),
         };
         let (host, after) = hostport.split_at_checked(end)?;
         let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
@@ -86,6 +86,12 @@ impl<'a> Uri<'a> {
         let no_user = !self.authority.unwrap_or_default().contains(['@']);
         !host.is_empty() && no_user && (self.scheme == "https" || self.scheme == "http" && is_loopback(host))
     }
+}
+
+/// What stands before a byte of ASCII and after it, where it comes first.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|b| b == byte)?;
+    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
 /// Whether a host is this machine: `127.0.0.1`, `[::1]` or `localhost`.

@@ -59,7 +59,8 @@ pub(super) enum AccessToken {
 
 /// Serves one request to the token endpoint: authorization code, client credentials, refresh.
 ///
-/// `seed` is drawn for this request alone. `scratch` of [`super::SCRATCH`] bytes suffices; it is zeroed at the end.
+/// `seed` is drawn for this request alone. `scratch` of [`super::SCRATCH`] bytes suffices; what was written
+/// of it is zeroed at the end.
 /// The reply has status 200, or an error as in
 /// [RFC 6749 section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2).
 pub fn token<'r>(
