@@ -25,7 +25,7 @@ mod signing;
 
 pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
 pub use drive::{DEADLINE, End, Verifier, commit, drive};
-pub use router::router;
+pub use router::{metadata_router, read, route, router};
 pub use signing::{Signer, Signing, SigningKey};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
@@ -37,7 +37,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use valetkey::error::TooSmall;
 use valetkey::jose::Key;
 use valetkey::secret::Entropy;
@@ -56,7 +56,12 @@ pub struct AuthorizationServer<S> {
     scopes: String,
     verifier: Option<Verifier>,
     store: S,
+    /// Where requests were worked on, zeroed.
+    rooms: Mutex<Vec<Box<[u8]>>>,
 }
+
+/// How many rooms are kept, at most: one is needed for each request that waits for the store.
+const ROOMS: usize = 64;
 
 impl<S> fmt::Debug for AuthorizationServer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -73,8 +78,17 @@ impl<S> AuthorizationServer<S> {
         let issuer = issuer.into();
         Server::new(&issuer, policy, &keys)?;
         let keys = RwLock::new(keys.into());
-        let (signing, default_audience) = (RwLock::default(), None);
-        Ok(Self { issuer, policy, keys, signing, default_audience, scopes: String::new(), verifier: None, store })
+        Ok(Self {
+            issuer,
+            policy,
+            keys,
+            signing: RwLock::default(),
+            default_audience: None,
+            scopes: String::new(),
+            verifier: None,
+            store,
+            rooms: Mutex::default(),
+        })
     }
 
     /// The scopes that the metadata names, space-separated; none without it.
@@ -225,12 +239,29 @@ impl<S: Store> AuthorizationServer<S> {
         };
         let (keys, signing) = (self.keys(), self.signing());
         let signing_keys = signing_keys(signing.as_deref());
-        let (server, mut scratch) = (self.view(&keys, &signing_keys), vec![0; SCRATCH]);
+        let (server, mut scratch) = (self.view(&keys, &signing_keys), self.room());
         let signer = signing.as_deref().map(Signing::signer);
-        match drive(begin(&server, now, seed, &mut scratch), &self.store, self.verifier.as_ref(), signer).await {
+        let step = begin(&server, now, seed, &mut scratch);
+        let response = match drive(step, &self.store, self.verifier.as_ref(), signer).await {
             End::Reply(reply) => respond(&reply),
             End::Owner(_) => broken(&"an endpoint for clients asked for a person"),
+        };
+        let mut rooms = self.rooms();
+        if rooms.len() < ROOMS {
+            rooms.push(scratch);
         }
+        response
+    }
+
+    /// Scratch for a request: that of an earlier one, which the core has zeroed, as to allocate, zero and free so much each
+    /// time takes longer than to use it.
+    fn room(&self) -> Box<[u8]> {
+        let kept = self.rooms().pop();
+        kept.unwrap_or_else(|| vec![0; SCRATCH].into())
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, Vec<Box<[u8]>>> {
+        self.rooms.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -261,12 +292,11 @@ fn respond(reply: &Reply<'_>) -> Response {
 }
 
 fn written(reply: &Reply<'_>) -> Response {
-    let mut buf = vec![0; 2048];
-    match reply.write(&mut buf) {
+    let needed = match reply.write(&mut [0; 2048]) {
         Ok(response) => return to_http(&response),
-        Err(TooSmall { needed }) => buf.resize(needed, 0),
-    }
-    reply.write(&mut buf).map_or_else(|error| broken(&error), |response| to_http(&response))
+        Err(TooSmall { needed }) => needed,
+    };
+    reply.write(&mut vec![0; needed]).map_or_else(|error| broken(&error), |response| to_http(&response))
 }
 
 fn to_http(response: &valetkey::server::Response<'_>) -> Response {

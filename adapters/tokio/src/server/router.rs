@@ -23,8 +23,17 @@ pub fn router<S: Store>(server: Arc<AuthorizationServer<S>>) -> Router {
         .route(&at(Endpoint::Token), post(token::<S>))
         .route(&at(Endpoint::Revoke), post(revoke::<S>))
         .route(&at(Endpoint::Introspect), post(introspect::<S>))
-        .route(&at(Endpoint::Jwks), get(jwks::<S>))
-        .route(&metadata_route(server.issuer()), get(metadata::<S>))
+        .with_state(Arc::clone(&server))
+        .merge(metadata_router(server))
+}
+
+/// GET of the metadata and of the key set alone, for a program with routes of its own to the endpoints.
+pub fn metadata_router<S: Store>(server: Arc<AuthorizationServer<S>>) -> Router {
+    let (metadata_path, jwks_path) = (metadata_route(server.issuer()), route(server.issuer(), Endpoint::Jwks));
+    Router::new()
+        .without_v07_checks()
+        .route(&metadata_path, get(metadata::<S>))
+        .route(&jwks_path, get(jwks::<S>))
         .with_state(server)
 }
 
@@ -51,15 +60,15 @@ async fn jwks<S: Store>(State(server): State<Arc<AuthorizationServer<S>>>) -> Re
     server.jwks()
 }
 
-/// The body, or, of one that is too long, as much as makes the core refuse it. A body that breaks off has nobody left who
-/// reads the answer.
-pub(super) async fn read(body: Body) -> Bytes {
+/// The body of a request to an endpoint, or, of one that is too long, as much as makes the core refuse it. A body that
+/// breaks off has nobody left who reads the answer.
+pub async fn read(body: Body) -> Bytes {
     const TOO_LONG: &[u8] = &[b'a'; MAX_REQUEST + 1];
     to_bytes(body, MAX_REQUEST).await.unwrap_or(Bytes::from_static(TOO_LONG))
 }
 
-/// The path of an endpoint, as the metadata name it.
-pub(super) fn route(issuer: &str, endpoint: Endpoint) -> String {
+/// The path of an endpoint, as the metadata name it and as axum takes it.
+pub fn route(issuer: &str, endpoint: Endpoint) -> String {
     literal(&(path(issuer).trim_end_matches('/').to_owned() + endpoint.path()))
 }
 
