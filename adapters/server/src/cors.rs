@@ -10,17 +10,17 @@
 use crate::config::metadata_url;
 use crate::database::in_time;
 use crate::pages::Site;
-use axum::Router;
 use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use reqwest::Url;
 use std::collections::HashSet;
+use std::fmt;
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::Mutex;
 use valetkey::server::Endpoint;
@@ -41,41 +41,89 @@ const REQUEST_HEADERS: HeaderValue = HeaderValue::from_static("authorization, co
 /// What a client must read besides the body: a challenge, the nonce for its next proof
 /// ([RFC 9449 section 8](https://www.rfc-editor.org/rfc/rfc9449#section-8)), and how long it is to wait.
 const EXPOSED: HeaderValue = HeaderValue::from_static("DPoP, DPoP-Nonce, Retry-After, WWW-Authenticate");
+const BY_ORIGIN: HeaderValue = HeaderValue::from_static("origin");
 /// In seconds. What a browser keeps is which methods and headers there are; each answer still names its own origin.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("3600");
 
-/// The endpoints for clients, shared with the origins of those that are registered. `clock` counts seconds and never goes
-/// back. Anything that may refuse a request belongs inside, as a client must be able to read what it is told.
-pub fn shared<S: Store>(
-    endpoints: Router,
-    server: Arc<AuthorizationServer<S>>,
-    clock: impl Fn() -> u64 + Clone + Send + Sync + 'static,
-) -> Router {
-    let (paths, origins) = (Arc::new(Paths::of(server.issuer())), Arc::new(Origins::default()));
-    endpoints.layer(from_fn(move |request: Request, next: Next| {
-        let (paths, origins) = (Arc::clone(&paths), Arc::clone(&origins));
-        let (server, now) = (Arc::clone(&server), clock());
-        async move {
-            let Some(method) = paths.method(request.uri().path()) else { return next.run(request).await };
-            let origin = match one_origin(request.headers()) {
-                Some(origin) if origins.has(&origin, server, now).await => Some(origin),
-                _ => None,
-            };
-            let preflight =
-                request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-            let mut response = match &origin {
-                Some(_) if preflight => allowed(method),
-                _ => next.run(request).await,
-            };
-            let headers = response.headers_mut();
-            headers.append(VARY, HeaderValue::from_name(ORIGIN));
-            if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
-                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-            }
-            response
+/// What is shared, and with whom.
+pub struct Sharing {
+    paths: Paths,
+    origins: Arc<Origins>,
+    /// Reads the origins of live clients.
+    registered: Box<dyn Fn() -> Reading + Send + Sync>,
+    clock: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+type Reading = Pin<Box<dyn Future<Output = Result<HashSet<String>, StoreError>> + Send>>;
+
+impl fmt::Debug for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sharing(..)")
+    }
+}
+
+impl Sharing {
+    /// The endpoints of `server`, with the origins of its clients. `clock` counts seconds and never goes back.
+    pub fn new<S: Store>(server: Arc<AuthorizationServer<S>>, clock: impl Fn() -> u64 + Send + Sync + 'static) -> Self {
+        let paths = Paths::of(server.issuer());
+        let registered = move || -> Reading {
+            let server = Arc::clone(&server);
+            Box::pin(async move { registered(server.store()).await })
+        };
+        Self { paths, origins: Arc::default(), registered: Box::new(registered), clock: Box::new(clock) }
+    }
+
+    /// Answers a request as `next` does, and shares the answer. Anything that may refuse a request belongs into `next`, as a
+    /// client must be able to read what it is told.
+    pub(crate) async fn answer<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> Response
+    where
+        F: Future<Output = Response>,
+    {
+        let Some(method) = self.paths.method(request.uri().path()) else { return next(request).await };
+        let origin = match one_origin(request.headers()) {
+            Some(origin) if self.has(&origin).await => Some(origin),
+            _ => None,
+        };
+        let preflight =
+            request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let mut response = match &origin {
+            Some(_) if preflight => allowed(method),
+            _ => next(request).await,
+        };
+        let headers = response.headers_mut();
+        headers.append(VARY, BY_ORIGIN);
+        if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
         }
-    }))
+        response
+    }
+
+    /// Whether the origin is that of a live client.
+    async fn has(&self, origin: &str) -> bool {
+        let (origins, now) = (&self.origins, (self.clock)());
+        if let Some(answer) = origins.fresh(origin, now) {
+            return answer;
+        }
+        let reading = Arc::clone(&origins.reading).lock_owned().await;
+        if let Some(answer) = origins.fresh(origin, now) {
+            return answer;
+        }
+        let (found, read) = ((self.registered)(), Arc::clone(origins));
+        // A task of its own: one that hangs up must not make the next begin from the start.
+        let read = tokio::spawn(async move {
+            let found = found.await;
+            let mut known = read.known.write().unwrap_or_else(PoisonError::into_inner);
+            known.read_at = Some(now);
+            match found {
+                Ok(origins) => known.origins = origins,
+                // What was known stays, as the store will hardly take a request of theirs either.
+                Err(error) => tracing::error!(error = %error.causes(), "the clients cannot be read"),
+            }
+            drop(reading);
+        });
+        read.await.is_ok() && origins.fresh(origin, now).unwrap_or(false)
+    }
 }
 
 /// The answer to a browser that asks whether it may send a request.
@@ -125,30 +173,6 @@ struct Known {
 }
 
 impl Origins {
-    async fn has<S: Store>(self: Arc<Self>, origin: &str, server: Arc<AuthorizationServer<S>>, now: u64) -> bool {
-        if let Some(answer) = self.fresh(origin, now) {
-            return answer;
-        }
-        let reading = Arc::clone(&self.reading).lock_owned().await;
-        if let Some(answer) = self.fresh(origin, now) {
-            return answer;
-        }
-        let this = Arc::clone(&self);
-        // A task of its own: one that hangs up must not make the next begin from the start.
-        let read = tokio::spawn(async move {
-            let found = registered(server.store()).await;
-            let mut known = this.known.write().unwrap_or_else(PoisonError::into_inner);
-            known.read_at = Some(now);
-            match found {
-                Ok(origins) => known.origins = origins,
-                // What was known stays, as the store will hardly take a request of theirs either.
-                Err(error) => tracing::error!(error = %error.causes(), "the clients cannot be read"),
-            }
-            drop(reading);
-        });
-        read.await.is_ok() && self.fresh(origin, now).unwrap_or(false)
-    }
-
     /// Whether it is one of them; `None` if they were read too long ago to say.
     fn fresh(&self, origin: &str, now: u64) -> Option<bool> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);

@@ -2,59 +2,130 @@
 //! a stranger elsewhere cannot hold a client back. <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
 
 use crate::headers::NO_STORE;
+use crate::pages::Site;
 use crate::proxies::Proxies;
 use crate::throttle::{Guesses, Wait};
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valetkey::error::ErrorCode;
-use valetkey::server::MAX_REQUEST;
-use valetkey_tokio::server::{AuthorizationServer, Fault};
+use valetkey::server::Endpoint;
+use valetkey_tokio::server::{AuthorizationServer, Fault, metadata_router, read, route};
+use valetkey_tokio::store::Store;
 
 /// The endpoints for clients, where who failed too often must wait before anything is compared. `clock` counts seconds and
 /// never goes back.
-pub fn slowed<S: Send + Sync + 'static>(
-    endpoints: Router,
+pub fn endpoints<S: Store>(
     server: Arc<AuthorizationServer<S>>,
     proxies: Proxies,
-    clock: impl Fn() -> u64 + Clone + Send + Sync + 'static,
-) -> Router {
-    let guesses = Arc::new(Mutex::new(Guesses::default()));
-    endpoints.layer(from_fn(move |ConnectInfo(peer): ConnectInfo<SocketAddr>, request: Request, next: Next| {
-        let (guesses, server, clock) = (Arc::clone(&guesses), Arc::clone(&server), clock.clone());
-        let proxies = proxies.clone();
-        async move {
-            let (parts, body) = request.into_parts();
-            // The server refuses what is longer, so no more of it need be handed on.
-            let body = to_bytes(body, MAX_REQUEST).await.unwrap_or_else(|_| vec![b'a'; MAX_REQUEST + 1].into());
-            let address = proxies.client(peer.ip(), &parts.headers);
-            let lock = || guesses.lock().unwrap_or_else(PoisonError::into_inner);
-            // Which client it is takes reading the request, so that is asked only where it matters.
-            let someone_waits = lock().someone_waits(clock());
-            if someone_waits
-                && let Some(client) = server.client(&parts.headers, &body)
-                && let Err(Wait(seconds)) = lock().ask(client, address, clock())
-            {
-                tracing::warn!(target: "valetkey::audit", %client, %address, seconds, "a client was made to wait");
-                return wait(seconds);
-            }
-            let headers = parts.headers.clone();
-            let response = next.run(Request::from_parts(parts, Body::from(body.clone()))).await;
-            let fault = response.extensions().get::<Fault>();
-            if fault.is_some_and(|fault| fault.code() == ErrorCode::InvalidClient)
-                && let Some(client) = server.client(&headers, &body)
-            {
-                lock().failed(client, address, clock());
-            }
-            response
+    clock: impl Fn() -> u64 + Send + Sync + 'static,
+) -> (Router, Direct) {
+    let at = |endpoint| route(server.issuer(), endpoint);
+    let [at_token, at_revoke, at_introspect] = [Endpoint::Token, Endpoint::Revoke, Endpoint::Introspect].map(at);
+    let guesses = Mutex::default();
+    let slowed = Arc::new(Slowed { server: Arc::clone(&server), proxies, guesses, clock: Box::new(clock) });
+    let direct = Direct::to_token(Site::of(server.issuer()).base().to_owned() + Endpoint::Token.path(), &slowed);
+    let routes = Router::new()
+        .without_v07_checks()
+        .route(&at_token, post(token::<S>))
+        .route(&at_revoke, post(revoke::<S>))
+        .route(&at_introspect, post(introspect::<S>))
+        .with_state(slowed)
+        .merge(metadata_router(server));
+    (routes, direct)
+}
+
+/// The token endpoint, for requests by POST that take no way through routes.
+pub struct Direct {
+    path: String,
+    answer: Box<dyn Fn(Request, Peer) -> Answer + Send + Sync>,
+}
+
+type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
+
+impl Direct {
+    fn to_token<S: Store>(path: String, slowed: &Arc<Slowed<S>>) -> Self {
+        let slowed = Arc::clone(slowed);
+        Self { path, answer: Box::new(move |request, peer| Box::pin(token(State(Arc::clone(&slowed)), peer, request))) }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn answer(&self, request: Request, peer: SocketAddr) -> Answer {
+        (self.answer)(request, ConnectInfo(peer))
+    }
+}
+
+impl fmt::Debug for Direct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Direct(..)")
+    }
+}
+
+/// A server, and who guessed of late.
+struct Slowed<S> {
+    server: Arc<AuthorizationServer<S>>,
+    proxies: Proxies,
+    guesses: Mutex<Guesses>,
+    clock: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+async fn token<S: Store>(State(slowed): State<Arc<Slowed<S>>>, peer: Peer, request: Request) -> Response {
+    slowed.answer(peer, request, async |headers, body| slowed.server.token(headers, body).await).await
+}
+
+async fn revoke<S: Store>(State(slowed): State<Arc<Slowed<S>>>, peer: Peer, request: Request) -> Response {
+    slowed.answer(peer, request, async |headers, body| slowed.server.revoke(headers, body).await).await
+}
+
+async fn introspect<S: Store>(State(slowed): State<Arc<Slowed<S>>>, peer: Peer, request: Request) -> Response {
+    slowed.answer(peer, request, async |headers, body| slowed.server.introspect(headers, body).await).await
+}
+
+type Peer = ConnectInfo<SocketAddr>;
+
+impl<S> Slowed<S> {
+    /// Answers as `endpoint` does, unless who asks must wait.
+    async fn answer(
+        &self,
+        ConnectInfo(peer): Peer,
+        request: Request,
+        endpoint: impl AsyncFnOnce(&HeaderMap, &[u8]) -> Response,
+    ) -> Response {
+        let (parts, body) = request.into_parts();
+        let (headers, body) = (parts.headers, read(body).await);
+        let address = self.proxies.client(peer.ip(), &headers);
+        // Which client it is takes reading the request, so that is asked only where it matters.
+        let someone_waits = self.lock().someone_waits((self.clock)());
+        if someone_waits
+            && let Some(client) = self.server.client(&headers, &body)
+            && let Err(Wait(seconds)) = self.lock().ask(client, address, (self.clock)())
+        {
+            tracing::warn!(target: "valetkey::audit", %client, %address, seconds, "a client was made to wait");
+            return wait(seconds);
         }
-    }))
+        let response = endpoint(&headers, &body).await;
+        let fault = response.extensions().get::<Fault>();
+        if fault.is_some_and(|fault| fault.code() == ErrorCode::InvalidClient)
+            && let Some(client) = self.server.client(&headers, &body)
+        {
+            self.lock().failed(client, address, (self.clock)());
+        }
+        response
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Guesses> {
+        self.guesses.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 fn wait(seconds: u32) -> Response {

@@ -2,7 +2,7 @@
 //! parts of the program say of themselves.
 
 use crate::database::Database;
-use crate::metrics::Metrics;
+use crate::metrics::{Answer, Metrics, Verb};
 use crate::passwords::Passwords;
 use std::sync::Arc;
 use std::time::Instant;
@@ -24,8 +24,8 @@ impl<S> Measured<S> {
         Self { store, metrics }
     }
 
-    fn begin(&self, verb: &'static str) -> Running<'_> {
-        Running { metrics: &self.metrics, verb, since: Instant::now(), answer: "none" }
+    fn begin(&self, verb: Verb) -> Running<'_> {
+        Running { metrics: &self.metrics, verb, since: Instant::now(), answer: Answer::None }
     }
 }
 
@@ -45,18 +45,14 @@ pub fn watch(metrics: &Metrics, database: &Database, passwords: &Passwords) {
 /// an operator most wants to know of.
 struct Running<'m> {
     metrics: &'m Metrics,
-    verb: &'static str,
+    verb: Verb,
     since: Instant,
-    answer: &'static str,
+    answer: Answer,
 }
 
 impl Running<'_> {
-    fn end<T>(
-        mut self,
-        result: Result<T, StoreError>,
-        answer: impl FnOnce(&T) -> &'static str,
-    ) -> Result<T, StoreError> {
-        self.answer = result.as_ref().map_or("error", answer);
+    fn end<T>(mut self, result: Result<T, StoreError>, answer: impl FnOnce(&T) -> Answer) -> Result<T, StoreError> {
+        self.answer = result.as_ref().map_or(Answer::Error, answer);
         result
     }
 }
@@ -69,15 +65,15 @@ impl Drop for Running<'_> {
 
 impl<S: Store> Store for Measured<S> {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
-        let running = self.begin("load");
-        running.end(self.store.load(keys).await, |_| "ok")
+        let running = self.begin(Verb::Load);
+        running.end(self.store.load(keys).await, |_| Answer::Ok)
     }
 
     async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
-        let running = self.begin("commit");
+        let running = self.begin(Verb::Commit);
         let result = running.end(self.store.commit(change).await, |committed| match committed {
-            Committed::Applied => "applied",
-            Committed::Conflict => "conflict",
+            Committed::Applied => Answer::Applied,
+            Committed::Conflict => Answer::Conflict,
         });
         if let (Ok(Committed::Applied), Some(event)) = (&result, &change.event) {
             self.metrics.event(event.what);
@@ -91,12 +87,12 @@ impl<S: Store> Store for Measured<S> {
         after: Option<Key>,
         limit: usize,
     ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
-        let running = self.begin("scan");
-        running.end(self.store.scan(by, after, limit).await, |_| "ok")
+        let running = self.begin(Verb::Scan);
+        running.end(self.store.scan(by, after, limit).await, |_| Answer::Ok)
     }
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
-        let running = self.begin("sweep");
-        running.end(self.store.sweep(now, limit).await, |_| "ok")
+        let running = self.begin(Verb::Sweep);
+        running.end(self.store.sweep(now, limit).await, |_| Answer::Ok)
     }
 }

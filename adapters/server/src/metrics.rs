@@ -10,10 +10,8 @@ use crate::pages::Site;
 use crate::proxies::Proxies;
 use crate::serve;
 use axum::Router;
-use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use prometheus_client::collector::Collector;
@@ -29,7 +27,7 @@ use prometheus_client::registry::Registry;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 use valetkey::server::change::EventKind;
@@ -47,15 +45,75 @@ const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 type Label = (&'static str, &'static str);
 type Durations = Family<[Label; 1], Histogram, fn() -> Histogram>;
 
+/// Counters and durations by two labels: how many by both, how long by the first. Each is looked up in its family once, as
+/// that costs several times what counting does, and is shown from when it first happened.
+struct Table<const A: usize, const B: usize> {
+    names: [&'static str; 2],
+    counts: Family<[Label; 2], Counter>,
+    seconds: Durations,
+    known_counts: [[OnceLock<Counter>; B]; A],
+    known_seconds: [OnceLock<Histogram>; A],
+}
+
+impl<const A: usize, const B: usize> Table<A, B> {
+    fn new(names: [&'static str; 2], histogram: fn() -> Histogram) -> Self {
+        let (counts, seconds) = (Family::default(), Durations::new_with_constructor(histogram));
+        let known_counts = std::array::from_fn(|_| std::array::from_fn(|_| OnceLock::new()));
+        Self { names, counts, seconds, known_counts, known_seconds: std::array::from_fn(|_| OnceLock::new()) }
+    }
+
+    /// Each word comes with its place among those of its label.
+    fn count(&self, first: (usize, &'static str), second: (usize, &'static str), took: Duration) {
+        let [a, b] = self.names;
+        let count = || self.counts.get_or_create_owned(&[(a, first.1), (b, second.1)]);
+        self.known_counts[first.0][second.0].get_or_init(count).inc();
+        let seconds = || self.seconds.get_or_create_owned(&[(a, first.1)]);
+        self.known_seconds[first.0].get_or_init(seconds).observe(took.as_secs_f64());
+    }
+}
+
+/// The words of a label, each with its place among them.
+macro_rules! words {
+    ($(#[$meta:meta])* $label:ident: $($variant:ident = $word:literal),*) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug)]
+        pub(crate) enum $label { $($variant),* }
+
+        impl $label {
+            const ALL: &[&str] = &[$($word),*];
+
+            const fn word(self) -> (usize, &'static str) {
+                (self as usize, Self::ALL[self as usize])
+            }
+        }
+    };
+}
+
+words! {
+    /// What is asked of a store.
+    Verb: Load = "load", Commit = "commit", Scan = "scan", Sweep = "sweep"
+}
+words! {
+    /// What a store answers; nothing where nobody waited any more.
+    Answer: None = "none", Error = "error", Ok = "ok", Applied = "applied", Conflict = "conflict"
+}
+words! {
+    /// The endpoints.
+    At: Metadata = "metadata", Authorize = "authorize", Login = "login", Consent = "consent", Token = "token",
+        Revoke = "revoke", Introspect = "introspect", Account = "account", Other = "other"
+}
+words! {
+    /// The first digit of a status; none where nobody waited any more.
+    Status: None = "none", Informed = "1xx", Good = "2xx", Redirected = "3xx", Wrong = "4xx", Broken = "5xx"
+}
+
 /// All that is counted. Nothing is global: each server has its own.
 pub struct Metrics {
     registry: RwLock<Registry>,
-    requests: Family<[Label; 2], Counter>,
-    request_seconds: Durations,
+    requests: Table<{ At::ALL.len() }, { Status::ALL.len() }>,
     refusals: Family<[Label; 2], Counter>,
-    store_answers: Family<[Label; 2], Counter>,
-    store_seconds: Durations,
-    events: Family<[Label; 1], Counter>,
+    store: Table<{ Verb::ALL.len() }, { Answer::ALL.len() }>,
+    events: Vec<(EventKind, Counter)>,
 }
 
 impl fmt::Debug for Metrics {
@@ -75,25 +133,21 @@ impl Metrics {
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("valetkey");
         registry.register("build", "Which program this is", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        let requests = Family::default();
-        registry.register("requests", "Requests, by the first digit of their status", requests.clone());
-        let request_seconds = Durations::new_with_constructor(|| Histogram::new(OF_REQUESTS));
+        let requests = Table::new(["endpoint", "status"], || Histogram::new(OF_REQUESTS));
+        registry.register("requests", "Requests, by the first digit of their status", requests.counts.clone());
         let until = "Seconds until a request was answered";
-        registry.register("request_duration_seconds", until, request_seconds.clone());
+        registry.register("request_duration_seconds", until, requests.seconds.clone());
         let refusals = Family::default();
         registry.register("refusals", "Requests that were refused, by reason", refusals.clone());
-        let store_answers = Family::default();
-        registry.register("store_answers", "What the store answered", store_answers.clone());
-        let store_seconds = Durations::new_with_constructor(|| Histogram::new(OF_THE_STORE));
-        registry.register("store_duration_seconds", "Seconds until the store answered", store_seconds.clone());
+        let store = Table::new(["verb", "answer"], || Histogram::new(OF_THE_STORE));
+        registry.register("store_answers", "What the store answered", store.counts.clone());
+        registry.register("store_duration_seconds", "Seconds until the store answered", store.seconds.clone());
         let events = Family::<[Label; 1], Counter>::default();
-        for what in EventKind::COMMITTED {
-            // Seen at zero from the start, so that the first replay is an increase to who watches for one.
-            let _ = events.get_or_create(&[("what", what.name())]);
-        }
-        registry.register("events", "What was committed", events.clone());
-        let registry = RwLock::new(registry);
-        Self { registry, requests, request_seconds, refusals, store_answers, store_seconds, events }
+        // Seen at zero from the start, so that the first replay is an increase to who watches for one.
+        let from_zero = |what: &EventKind| (*what, events.get_or_create_owned(&[("what", what.name())]));
+        let known = EventKind::COMMITTED.iter().map(from_zero).collect();
+        registry.register("events", "What was committed", events);
+        Self { registry: RwLock::new(registry), requests, refusals, store, events: known }
     }
 
     /// A number that goes up and down, such as the length of a queue: read whenever somebody asks, so `value` must not wait.
@@ -112,14 +166,15 @@ impl Metrics {
     }
 
     /// Counts an answer of the store, or that nobody waited for one any more.
-    pub(crate) fn store(&self, verb: &'static str, answer: &'static str, took: Duration) {
-        self.store_answers.get_or_create(&[("verb", verb), ("answer", answer)]).inc();
-        self.store_seconds.get_or_create(&[("verb", verb)]).observe(took.as_secs_f64());
+    pub(crate) fn store(&self, verb: Verb, answer: Answer, took: Duration) {
+        self.store.count(verb.word(), answer.word(), took);
     }
 
     /// Counts what was committed.
     pub(crate) fn event(&self, what: EventKind) {
-        self.events.get_or_create(&[("what", what.name())]).inc();
+        if let Some((_, count)) = self.events.iter().find(|(known, _)| *known == what) {
+            count.inc();
+        }
     }
 
     fn text(&self) -> Result<String, fmt::Error> {
@@ -191,37 +246,48 @@ fn show(metrics: &Metrics) -> Response {
     }
 }
 
-/// Counts each request to `app`, the server of `issuer`, and how it was answered. One line for each goes to the log at level
+/// Counts each request to the server of an issuer, and how it was answered. One line for each goes to the log at level
 /// debug, without its path and query, which may hold what is nobody's business.
-pub fn observed(app: Router, metrics: &Arc<Metrics>, issuer: &str) -> Router {
-    let (metrics, endpoints) = (Arc::clone(metrics), Arc::new(Endpoints::of(issuer)));
-    app.layer(from_fn(move |request: Request, next: Next| {
-        let endpoint = endpoints.name(request.uri().path());
-        let mut running = Running { metrics: Arc::clone(&metrics), endpoint, since: Instant::now(), status: "none" };
-        async move {
-            let response = next.run(request).await;
-            running.answered(&response);
-            response
-        }
-    }))
+pub struct Observer {
+    metrics: Arc<Metrics>,
+    endpoints: Endpoints,
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Observer(..)")
+    }
+}
+
+impl Observer {
+    /// Counts in `metrics`.
+    pub fn new(metrics: Arc<Metrics>, issuer: &str) -> Self {
+        Self { metrics, endpoints: Endpoints::of(issuer) }
+    }
+
+    /// A request to this path begins.
+    pub(crate) fn begin(&self, path: &str) -> Running<'_> {
+        let at = self.endpoints.at(path);
+        Running { metrics: &self.metrics, at, since: Instant::now(), status: Status::None }
+    }
 }
 
 /// A request that is counted when it ends, also if that is because nobody waits for the answer any more.
-struct Running {
-    metrics: Arc<Metrics>,
-    endpoint: &'static str,
+pub(crate) struct Running<'m> {
+    metrics: &'m Metrics,
+    at: At,
     since: Instant,
-    status: &'static str,
+    status: Status,
 }
 
-impl Running {
-    fn answered(&mut self, response: &Response) {
+impl Running<'_> {
+    pub(crate) fn answered(&mut self, response: &Response) {
         self.status = match response.status().as_u16() {
-            ..200 => "1xx",
-            200..300 => "2xx",
-            300..400 => "3xx",
-            400..500 => "4xx",
-            500.. => "5xx",
+            ..200 => Status::Informed,
+            200..300 => Status::Good,
+            300..400 => Status::Redirected,
+            400..500 => Status::Wrong,
+            500.. => Status::Broken,
         };
         let reason = match response.extensions().get::<Fault>() {
             Some(fault) => fault.name(),
@@ -229,17 +295,15 @@ impl Running {
             None if response.status() == StatusCode::SERVICE_UNAVAILABLE => "Busy",
             None => return,
         };
-        self.metrics.refusals.get_or_create(&[("endpoint", self.endpoint), ("reason", reason)]).inc();
+        self.metrics.refusals.get_or_create(&[("endpoint", self.at.word().1), ("reason", reason)]).inc();
     }
 }
 
-impl Drop for Running {
+impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let Self { metrics, endpoint, since, status } = self;
-        let took = since.elapsed();
-        metrics.requests.get_or_create(&[("endpoint", *endpoint), ("status", *status)]).inc();
-        metrics.request_seconds.get_or_create(&[("endpoint", *endpoint)]).observe(took.as_secs_f64());
-        tracing::debug!(endpoint, status, ?took, "a request ended");
+        let (endpoint, status, took) = (self.at.word(), self.status.word(), self.since.elapsed());
+        self.metrics.requests.count(endpoint, status, took);
+        tracing::debug!(endpoint = endpoint.1, status = status.1, ?took, "a request ended");
     }
 }
 
@@ -255,20 +319,20 @@ impl Endpoints {
         Self { base: path(issuer), metadata: path(&metadata_url(issuer)) }
     }
 
-    fn name(&self, path: &str) -> &'static str {
+    fn at(&self, path: &str) -> At {
         if path == self.metadata {
-            return "metadata";
+            return At::Metadata;
         }
         match path.strip_prefix(&self.base).unwrap_or_default() {
-            "/authorize" => "authorize",
-            "/login" => "login",
-            "/consent" => "consent",
-            "/token" => "token",
-            "/revoke" => "revoke",
-            "/introspect" => "introspect",
-            "/account" => "account",
-            path if path.starts_with("/account/") => "account",
-            _ => "other",
+            "/authorize" => At::Authorize,
+            "/login" => At::Login,
+            "/consent" => At::Consent,
+            "/token" => At::Token,
+            "/revoke" => At::Revoke,
+            "/introspect" => At::Introspect,
+            "/account" => At::Account,
+            path if path.starts_with("/account/") => At::Account,
+            _ => At::Other,
         }
     }
 }
@@ -280,12 +344,13 @@ mod tests {
     #[test]
     fn paths_are_told_apart_under_the_issuer() {
         let endpoints = Endpoints::of("https://as.example/one");
-        assert_eq!(endpoints.name("/one/token"), "token");
-        assert_eq!(endpoints.name("/one/account/end"), "account");
-        assert_eq!(endpoints.name("/.well-known/oauth-authorization-server/one"), "metadata");
+        let name = |path| endpoints.at(path).word().1;
+        assert_eq!(name("/one/token"), "token");
+        assert_eq!(name("/one/account/end"), "account");
+        assert_eq!(name("/.well-known/oauth-authorization-server/one"), "metadata");
         for path in ["/token", "/one", "/one/", "/one/accounts", "/one/token/x", "/one/assets/valetkey.css", "/healthz"]
         {
-            assert_eq!(endpoints.name(path), "other", "{path}");
+            assert_eq!(name(path), "other", "{path}");
         }
     }
 
@@ -305,8 +370,7 @@ mod tests {
     #[test]
     fn who_hangs_up_is_counted_too() {
         let metrics = Arc::new(Metrics::new());
-        let since = Instant::now();
-        drop(Running { metrics: Arc::clone(&metrics), endpoint: "token", since, status: "none" });
+        drop(Observer::new(Arc::clone(&metrics), "https://as.example").begin("/token"));
         let text = metrics.text().unwrap();
         assert!(text.contains("valetkey_requests_total{endpoint=\"token\",status=\"none\"} 1\n"), "{text}");
         assert!(text.contains("valetkey_request_duration_seconds_count{endpoint=\"token\"} 1\n"), "{text}");

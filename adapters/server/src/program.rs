@@ -1,7 +1,9 @@
 //! Puts the program together: settings, keys, the protocol's endpoints, the pages and the demo, over a store.
 
+use crate::app::App;
 use crate::authorize;
 use crate::config::{Config, Lifetimes, metadata_url};
+use crate::cors::Sharing;
 use crate::keys::Keys;
 use crate::pages::Site;
 use crate::passwords::Passwords;
@@ -9,20 +11,18 @@ use crate::people::People;
 use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::{api, cors, demo, guesses, host, seed};
-use axum::Router;
-use axum::middleware::from_fn;
+use crate::{api, demo, guesses, seed};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
-use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier, router};
+use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier};
 use valetkey_tokio::store::Store;
 
 /// The program, ready to serve.
 pub struct Program<S> {
     /// All that it answers.
-    pub app: Router,
+    pub app: App,
     /// Whether the demo is in the store.
     pub demo: bool,
     /// The pool that checks passwords and secrets, to watch its queue.
@@ -82,12 +82,13 @@ pub async fn assemble<S: Store>(
     let people = People::new(Arc::clone(&server), sessions.clone(), passwords.clone(), scopes, config.proxies.clone());
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
-    let clients = guesses::slowed(router(Arc::clone(&server)), Arc::clone(&server), config.proxies.clone(), clock);
-    let clients = cors::shared(clients, Arc::clone(&server), clock);
-    let mut app = serve::router(front).merge(authorize::router(people)).merge(clients);
+    let (clients, token) = guesses::endpoints(Arc::clone(&server), config.proxies.clone(), clock);
+    let mut routes = serve::router(front).merge(authorize::router(people)).merge(clients);
     if demo {
-        app = app.merge(api::router(Site::of(issuer).base(), Arc::clone(&server))).layer(from_fn(host::loopback_only));
+        routes = routes.merge(api::router(Site::of(issuer).base(), Arc::clone(&server)));
     }
+    let app = App::from(routes).with_token(token).shared(Sharing::new(Arc::clone(&server), clock));
+    let app = if demo { app.for_this_machine() } else { app };
     Ok(Program { app, demo, passwords, server, sessions })
 }
 

@@ -5,7 +5,7 @@ use crate::database::{self, Claim, Database};
 use crate::demo::Guide;
 use crate::keys::Keys;
 use crate::measured::{self, Measured};
-use crate::metrics::{self, Metrics};
+use crate::metrics::{self, Metrics, Observer};
 use crate::program::{self, Program};
 use crate::serve::tls::Tls;
 use crate::serve::{self, Reloads};
@@ -55,7 +55,7 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     let program = program::assemble(config, &issuer, store.clone(), &keys).await?;
     measured::watch(&metrics, &database, &program.passwords);
     metrics.gauge("connections", "Connections that are open", move || connections.open());
-    let app = metrics::observed(program.app.clone(), &metrics, &issuer);
+    let app = program.app.clone().observed(Observer::new(Arc::clone(&metrics), &issuer));
 
     let mut aside = Aside::default();
     if let Some(address) = config.metrics_listen {

@@ -9,6 +9,7 @@ pub mod tls;
 pub use accept::{Options, run_with};
 pub use connections::Connections;
 
+use crate::app::App;
 use crate::pages::{ErrorPage, LandingPage, Site};
 use crate::{assets, headers};
 use axum::Router;
@@ -78,7 +79,7 @@ fn not_found(site: &Site) -> Response {
 /// Those of [`run_with`].
 pub async fn run(
     listener: TcpListener,
-    app: Router,
+    app: impl Into<App>,
     stop: impl Future<Output = ()> + Send + 'static,
     grace: Duration,
 ) -> io::Result<()> {

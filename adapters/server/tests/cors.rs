@@ -17,7 +17,9 @@ use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedR
 use valetkey::server::{register_client, remove_client};
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
-use valetkey_server::{cors, serve};
+use valetkey_server::app::App;
+use valetkey_server::cors::{FRESH_SECONDS, Sharing};
+use valetkey_server::serve;
 use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, router};
 use valetkey_tokio::store::{By, Store, StoreError};
 
@@ -186,7 +188,8 @@ impl Standstill {
         let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
         let server = Arc::new(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store.clone()).unwrap());
         let ticks = Arc::clone(&clock);
-        let app = cors::shared(router(Arc::clone(&server)), server, move || ticks.load(Ordering::SeqCst));
+        let sharing = Sharing::new(Arc::clone(&server), move || ticks.load(Ordering::SeqCst));
+        let app = App::from(router(server)).shared(sharing);
         tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
         Self { url, store, clock }
     }
@@ -239,11 +242,11 @@ async fn a_client_is_known_and_forgotten_within_the_time_that_origins_hold() {
     assert!(!server.lets_in(app).await);
     server.register("app", uris).await;
     assert!(!server.lets_in(app).await, "it was read just now");
-    server.pass(cors::FRESH_SECONDS);
+    server.pass(FRESH_SECONDS);
     assert!(server.lets_in(app).await && server.lets_in("https://app.example:8443").await);
     assert!(!server.lets_in("com.example.app:").await && !server.lets_in("com.example.app").await);
     server.remove("app").await;
-    server.pass(cors::FRESH_SECONDS);
+    server.pass(FRESH_SECONDS);
     assert!(!server.lets_in(app).await);
 }
 
@@ -269,7 +272,7 @@ async fn strangers_cannot_make_the_clients_be_read_more_often() {
         assert!(is_shut(&answer.await.unwrap().unwrap()));
     }
     assert_eq!(server.walks(), 1, "all at once");
-    server.pass(cors::FRESH_SECONDS - 1);
+    server.pass(FRESH_SECONDS - 1);
     assert!(server.lets_in("https://app.example").await);
     assert_eq!(server.walks(), 1);
     server.pass(1);
@@ -285,9 +288,9 @@ async fn while_the_store_is_broken_nobody_new_is_let_in_and_it_is_not_asked_more
     assert!(!server.lets_in("https://app.example").await && !server.lets_in("https://app.example").await);
     assert_eq!(server.walks(), 1);
     server.store.broken.store(false, Ordering::SeqCst);
-    server.pass(cors::FRESH_SECONDS);
+    server.pass(FRESH_SECONDS);
     assert!(server.lets_in("https://app.example").await);
     server.store.broken.store(true, Ordering::SeqCst);
-    server.pass(cors::FRESH_SECONDS);
+    server.pass(FRESH_SECONDS);
     assert!(server.lets_in("https://app.example").await, "it would be told that the server cannot answer");
 }

@@ -12,7 +12,7 @@ use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::keys::Keys;
 use valetkey_server::measured::Measured;
-use valetkey_server::metrics::{self, Metrics};
+use valetkey_server::metrics::{self, Metrics, Observer};
 use valetkey_server::{program, serve};
 
 /// The program, and where it is watched.
@@ -24,7 +24,7 @@ async fn watched() -> (Program, Program) {
     let store = MemoryStore::new();
     let (measured, keys) = (Measured::new(store.clone(), Arc::clone(&counted)), Keys::draw(0).unwrap());
     let program = program::assemble(&config, &url, measured, &keys).await.unwrap();
-    let app = metrics::observed(program.app, &counted, &url);
+    let app = program.app.observed(Observer::new(Arc::clone(&counted), &url));
     tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
     let beside = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let there = format!("http://{}", beside.local_addr().unwrap());

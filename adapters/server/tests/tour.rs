@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, any, get};
 use std::process::{Command, Stdio};
 use valetkey_memory::MemoryStore;
+use valetkey_server::app::App;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::keys::Keys;
@@ -102,11 +103,11 @@ async fn a_server_without_the_demo_fails_at_the_device() {
 
 /// Walks through a server that answers at one path as `instead` does.
 async fn walk_with(path: &str, instead: MethodRouter) -> Failed {
-    let layer = |app: Router| Router::new().route(path, instead).fallback_service(app);
+    let layer = |app: App| Router::new().route(path, instead).fallback_service(app);
     walk_through(layer).await
 }
 
-async fn walk_through(change: impl FnOnce(Router) -> Router) -> Failed {
+async fn walk_through(change: impl FnOnce(App) -> Router) -> Failed {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let config = Config::load(&Options::default()).unwrap();
     let issuer = config.issuer(listener.local_addr().unwrap());
@@ -162,7 +163,7 @@ async fn an_api_that_forgets_to_look_again_fails_where_the_thief_is_caught() {
             response
         }
     }
-    let failed = walk_through(|app| app.layer(from_fn(forgetful))).await;
+    let failed = walk_through(|app| Router::new().fallback_service(app).layer(from_fn(forgetful))).await;
     assert_eq!(failed.step, "8. A stolen refresh token is caught");
     assert!(failed.why.contains("expected 401 invalid_token from the API, but got 200"), "{failed}");
 }

@@ -3,9 +3,9 @@
 use super::connection::{Common, Connection, http};
 use super::connections::Connections;
 use super::tls::Tls;
+use crate::app::App;
 use crate::limits::Limits;
 use crate::proxies::Proxies;
-use axum::Router;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -54,13 +54,13 @@ impl Default for Options {
 /// `TimedOut` if some request was still running at the end of `grace` and was cut off.
 pub async fn run_with(
     listener: TcpListener,
-    app: Router,
+    app: impl Into<App>,
     options: Options,
     stop: impl Future<Output = ()> + Send + 'static,
     grace: Duration,
 ) -> io::Result<()> {
     let Options { limits, tls, connections } = options;
-    let common = Arc::new(Common { app, http: http(&limits), limits, tls });
+    let common = Arc::new(Common { app: app.into(), http: http(&limits), limits, tls });
     let (stopping, stopped) = watch::channel(false);
     let mut running = JoinSet::new();
     tokio::select! {

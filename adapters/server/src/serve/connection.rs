@@ -3,10 +3,9 @@
 use super::connections::Seat;
 use super::pace::{Pace, Paced, Phase};
 use super::tls::Tls;
+use crate::app::App;
 use crate::limits::Limits;
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::ConnectInfo;
 use axum::http::{HeaderValue, Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use http_body::{Body as HttpBody, Frame, SizeHint};
@@ -26,7 +25,6 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep_until, timeout};
 use tokio_rustls::server::TlsStream;
-use tower_service::Service as _;
 
 /// What a peer may go on sending after the last answer, so that it gets to read that answer: closing at once would tell
 /// it that the connection is broken ([RFC 9112 section 9.6](https://www.rfc-editor.org/rfc/rfc9112#section-9.6)).
@@ -34,7 +32,7 @@ const LEFTOVERS: (Duration, u64) = (Duration::from_secs(2), 1024 * 1024);
 
 /// What all connections of a server have in common.
 pub(super) struct Common {
-    pub(super) app: Router,
+    pub(super) app: App,
     pub(super) http: Builder,
     pub(super) limits: Limits,
     pub(super) tls: Option<Arc<Tls>>,
@@ -120,14 +118,14 @@ enum Either {
 
 async fn talk(
     stream: impl Transport,
-    common: &Common,
+    common: &Arc<Common>,
     peer: SocketAddr,
     pace: &Arc<Pace>,
     mut alarm: Pin<&mut Sleep>,
     mut stop: watch::Receiver<bool>,
 ) {
     let io = TokioIo::new(Paced { stream, pace: Arc::clone(pace) });
-    let service = Service { app: common.app.clone(), peer, pace: Arc::clone(pace) };
+    let service = Service { common: Arc::clone(common), peer, pace: Arc::clone(pace) };
     let mut http = common.http.serve_connection(io, service);
     let mut stopping = false;
     let cut_off = loop {
@@ -179,7 +177,7 @@ async fn talk(
 
 /// The application for one connection.
 struct Service {
-    app: Router,
+    common: Arc<Common>,
     peer: SocketAddr,
     pace: Arc<Pace>,
 }
@@ -190,18 +188,19 @@ impl HyperService<Request<Incoming>> for Service {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let pace = Arc::clone(&self.pace);
+        let (common, peer, pace) = (Arc::clone(&self.common), self.peer, Arc::clone(&self.pace));
         let with_body = !request.body().is_end_stream();
         pace.begins(with_body);
-        let mut request = request.map(|body| Body::new(Received { body, pace: Arc::clone(&pace) }));
-        request.extensions_mut().insert(ConnectInfo(self.peer));
-        let mut answer = self.app.clone().call(request);
+        let request = request.map(|body| Body::new(Received { body, pace: Arc::clone(&pace) }));
         Box::pin(async move {
-            let mut answer = poll_fn(|cx| match pace.is_late() {
-                Some(phase) => Poll::Ready(too_late(phase)),
-                None => Pin::new(&mut answer).poll(cx).map(|answer| answer.unwrap_or_else(|never| match never {})),
-            })
-            .await;
+            let mut answer = {
+                let mut answer = pin!(common.app.answer(request, peer));
+                poll_fn(|cx| match pace.is_late() {
+                    Some(phase) => Poll::Ready(too_late(phase)),
+                    None => answer.as_mut().poll(cx),
+                })
+                .await
+            };
             if pace.phase() == Phase::Body {
                 // The rest of the body is not read, so what follows it could not be either.
                 answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use valetkey::secret::Secret;
 use valetkey_memory::MemoryStore;
+use valetkey_server::app::App;
 use valetkey_server::cli::Options;
 use valetkey_server::config::Config;
 use valetkey_server::demo::{CODE_VERIFIER, Guide, REDIRECT_URI};
@@ -15,7 +16,7 @@ use valetkey_server::keys::Keys;
 use valetkey_server::passwords::Passwords;
 use valetkey_server::proxies::Proxies;
 use valetkey_server::{guesses, program, seed, serve};
-use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey, router};
+use valetkey_tokio::server::{AuthorizationServer, Policy, ServerKey};
 
 pub(crate) struct Program {
     pub(crate) url: String,
@@ -99,7 +100,8 @@ impl Program {
         seed::demo(&store, &Passwords::for_this_machine()).await.unwrap();
         let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
         let server = Arc::new(AuthorizationServer::new(&url, Policy::OAUTH21, keys, store.clone()).unwrap());
-        let app = guesses::slowed(router(Arc::clone(&server)), server, Proxies::default(), || 100);
+        let (routes, token) = guesses::endpoints(server, Proxies::default(), || 100);
+        let app = App::from(routes).with_token(token);
         tokio::spawn(serve::run(listener, app, std::future::pending(), serve::GRACE));
         Self::at(url, store)
     }
