@@ -99,6 +99,7 @@ const FUNCTIONS: &[Row] = &[
     ("server::register_client", |c| c.holds(|| register_client([7; 8], NOW, CLIENT).is_ok())),
     ("server::remove_client", |c| c.holds(|| server::remove_client([7; 8], NOW, (CLIENT, at())).is_ok())),
     ("server::reopen", flows::code),
+    ("server::reseal_signing_key", |c| c.holds(|| server::reseal_signing_key([7; 8], (KEY, at()), "anew").is_ok())),
     ("server::retire_signing_key", |c| c.holds(|| server::retire_signing_key([7; 8], NOW, NOW, (KEY, at())).is_ok())),
     ("server::revoke", flows::revoke),
     ("server::secret_digest", |c| c.holds(|| server::secret_digest(HUSH).0 != [0; 32])),

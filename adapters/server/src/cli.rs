@@ -25,7 +25,7 @@ pub enum Command {
     Serve,
     /// Show a whole worked session, step by step, in the terminal, then end.
     Tour,
-    /// Draw and replace the server keys.
+    /// Draw server keys; show, add and remove the keys that sign access tokens.
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Explain a token, or check it.
@@ -36,14 +36,17 @@ pub enum Command {
     Operator(operator::cli::Command),
 }
 
-/// What can be done with the server keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+/// What can be done with keys.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum KeysCommand {
     /// Draw a new server key, which makes all tokens and cookies from then on.
     ///
     /// The old ones stay for as long as something that they made may be in use. A running server takes the new one at
     /// SIGHUP.
     RotateServer,
+    /// Those in the database, which sign access tokens.
+    #[command(flatten)]
+    Signing(operator::cli::SigningKeyCommand),
 }
 
 /// The options. A flag wins over the environment, which wins over the file.

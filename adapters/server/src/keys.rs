@@ -188,6 +188,11 @@ impl Keys {
         self.0.iter().map(|key| ServerKey::new(key.id, key.secret.clone())).collect()
     }
 
+    /// The keys under which the private halves of signing keys are sealed, the current one first.
+    pub fn for_sealing(&self) -> Vec<Secret<32>> {
+        self.0.iter().map(|key| derive(&key.secret, b"valetkey signing keys")).collect()
+    }
+
     /// The keys that seal cookies.
     pub fn for_cookies(&self) -> Vec<Secret<32>> {
         self.0.iter().map(|key| derive(&key.secret, b"valetkey cookies")).collect()

@@ -35,6 +35,7 @@ pub mod run;
 pub mod seed;
 pub mod serve;
 pub mod sessions;
+pub mod signing_keys;
 pub mod system;
 pub mod throttle;
 pub mod token;

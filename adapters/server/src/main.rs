@@ -22,6 +22,9 @@ async fn main() -> ExitCode {
         Command::Serve => serve(&cli.options).await,
         Command::Tour => tour().await,
         Command::Keys(KeysCommand::RotateServer) => rotate(&cli.options),
+        Command::Keys(KeysCommand::Signing(command)) => {
+            operate(&operator::cli::Command::SigningKey(command), &cli.options).await
+        }
         Command::Token(command) => match token::run(&command, &mut io::stdin().lock(), &mut io::stdout()).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(failed) => fail(failed.code(), &failed),

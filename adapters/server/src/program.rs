@@ -11,10 +11,11 @@ use crate::people::People;
 use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
+use crate::signing_keys::{self, Sealing};
 use crate::{api, demo, guesses, seed};
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier};
 use valetkey_tokio::store::Store;
@@ -29,6 +30,7 @@ pub struct Program<S> {
     pub passwords: Passwords,
     server: Arc<AuthorizationServer<S>>,
     sessions: Sessions,
+    sealing: Sealing,
 }
 
 impl<S> fmt::Debug for Program<S> {
@@ -45,7 +47,15 @@ impl<S> Program<S> {
     pub fn replace_keys(&self, keys: &Keys) -> Result<(), BadServer> {
         self.server.replace_keys(keys.for_tokens())?;
         self.sessions.replace_keys(keys.for_cookies());
+        *self.sealing.write().unwrap_or_else(PoisonError::into_inner) = keys.for_sealing().into();
         Ok(())
+    }
+}
+
+impl<S: Store> Program<S> {
+    /// Signs and publishes with the signing keys that the store has, for as long as what it gives is run.
+    pub fn follow_signing_keys(&self) -> impl Future<Output = ()> + Send + use<S> {
+        signing_keys::follow(Arc::clone(&self.server), Arc::clone(&self.sealing))
     }
 }
 
@@ -73,7 +83,10 @@ pub async fn assemble<S: Store>(
         }
     }
     let named = scopes.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let sealing: Arc<[_]> = keys.for_sealing().into();
+    let signing = signing_keys::first(&store, &sealing).await?;
     let server = AuthorizationServer::new(issuer, policy(&config.lifetimes), keys.for_tokens(), store)?
+        .with_signing(signing)?
         .with_scopes(named)
         .with_verifier(verifier(passwords.clone()));
     let server = Arc::new(server);
@@ -89,7 +102,7 @@ pub async fn assemble<S: Store>(
     }
     let app = App::from(routes).with_token(token).shared(Sharing::new(Arc::clone(&server), clock));
     let app = if demo { app.for_this_machine() } else { app };
-    Ok(Program { app, demo, passwords, server, sessions })
+    Ok(Program { app, demo, passwords, server, sessions, sealing: Arc::new(RwLock::new(sealing)) })
 }
 
 /// Whether the demo is in a store.

@@ -71,6 +71,7 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     }
     aside.spawn(upkeep::records(store));
     aside.spawn(upkeep::events(database, DAY * config.audit.keep_days.get()));
+    aside.spawn(program.follow_signing_keys());
     aside.spawn(reload(asked_to_reload, tls, key_file(config), program));
     Ok(serve::run_with(listener, app, options, stop, serve::GRACE).await?)
 }

@@ -62,6 +62,24 @@ pub fn retire_signing_key<'a>(
     Ok(change(drawn, now, EventKind::SigningKeyRetired, Expect::At(at), until, retired))
 }
 
+/// The change that keeps the private half sealed anew, as a program does when the key goes under which it was sealed. It
+/// says nothing to the audit trail: the key is the same.
+///
+/// # Errors
+/// [`OperateError::Retired`].
+pub fn reseal_signing_key<'a>(
+    drawn: [u8; 8],
+    (key, at): (SigningKey<'a>, Version),
+    sealed: &'a str,
+) -> Result<Change<'a>, OperateError> {
+    if key.retired_at.is_some() || sealed.is_empty() {
+        return Err(OperateError::Retired);
+    }
+    let (what, until) = (EventKind::SigningKeyAdded, UnixTime::FOR_EVER);
+    let key = SigningKey { sealed, ..key };
+    Ok(Change { event: None, ..change(drawn, key.created_at, what, Expect::At(at), until, key) })
+}
+
 fn change(
     drawn: [u8; 8],
     now: UnixTime,
@@ -131,5 +149,16 @@ mod tests {
         assert_eq!((put.expect, put.keep_until, put.record), (Expect::At(at), until, Record::SigningKey(retired)));
         assert_eq!(change.event.map(|event| event.what), Some(EventKind::SigningKeyRetired));
         assert_eq!(retire_signing_key([1; 8], NOW, until, (retired, at)), Err(OperateError::Retired));
+        assert_eq!(reseal_signing_key([1; 8], (retired, at), "anew"), Err(OperateError::Retired));
+    }
+
+    #[test]
+    fn a_key_that_is_sealed_anew_is_the_same_key() {
+        let at = Version::new(3).unwrap();
+        let change = reseal_signing_key([1; 8], (KEY, at), "anew").unwrap();
+        let put = change.puts[0].unwrap();
+        assert_eq!((put.expect, put.keep_until), (Expect::At(at), UnixTime::FOR_EVER));
+        assert_eq!(put.record, Record::SigningKey(SigningKey { sealed: "anew", ..KEY }));
+        assert_eq!(change.event, None);
     }
 }

@@ -3,6 +3,7 @@
 use super::clock::Since;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
+use valetkey::jose::Algorithm;
 use valetkey::server::record::Digest;
 
 /// The commands.
@@ -24,6 +25,29 @@ pub enum Command {
     Db(DbCommand),
     /// Check settings, database and server keys, without serving.
     Check,
+    /// What stands under `keys`.
+    #[command(skip)]
+    SigningKey(SigningKeyCommand),
+}
+
+/// What can be done with the keys that sign access tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub enum SigningKeyCommand {
+    /// Show the keys that sign access tokens, and those that did.
+    List(Format),
+    /// Make a key that signs access tokens from then on, in place of those of the same algorithm.
+    ///
+    /// The others stay published. A running server takes it within seconds.
+    Add {
+        /// ES256, ES384, EdDSA, RS256, RS384, RS512, PS256, PS384 or PS512.
+        #[arg(value_name = "ALG", value_parser = read_algorithm)]
+        algorithm: Algorithm,
+    },
+    /// Let a key sign no more. It stays published until what it signed has expired.
+    Remove {
+        /// Its id, as `keys list` shows it.
+        kid: String,
+    },
 }
 
 /// What can be done with clients.
@@ -91,6 +115,9 @@ pub struct ClientAdd {
     /// What its access tokens are.
     #[arg(long, value_enum, default_value_t)]
     pub token_kind: TokenKind,
+    /// What its signed access tokens are signed with, as `keys list` shows it [default: ES256].
+    #[arg(long, value_name = "ALG", value_parser = read_algorithm)]
+    pub token_alg: Option<Algorithm>,
     /// As JSON.
     #[command(flatten)]
     pub format: Format,
@@ -116,6 +143,8 @@ pub enum TokenKind {
     /// Random text, good for as long as the server says so.
     #[default]
     Opaque,
+    /// Signed by the server (RFC 9068), so that APIs check them by themselves: revoking one reaches those alone that ask.
+    Jwt,
 }
 
 /// What can be done with people's accounts.
@@ -220,6 +249,11 @@ pub enum DbCommand {
         /// The file, which must not be there.
         file: PathBuf,
     },
+}
+
+fn read_algorithm(text: &str) -> Result<Algorithm, String> {
+    let known = Algorithm::from_name(text).filter(|algorithm| !algorithm.is_symmetric());
+    known.ok_or_else(|| "it is ES256, ES384, EdDSA, RS256, RS384, RS512, PS256, PS384 or PS512".to_owned())
 }
 
 fn read_id(text: &str) -> Result<Digest, String> {

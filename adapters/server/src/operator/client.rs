@@ -10,6 +10,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
+use valetkey::jose::Algorithm;
 use valetkey::server::change::{Key, Kind};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, OwnedClient, OwnedRecord};
 use valetkey::server::{OperateError, change_client, register_client, remove_client, secret_digest};
@@ -65,7 +66,13 @@ impl Secret {
 }
 
 async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
-    let TokenKind::Opaque = asked.token_kind;
+    let access_token = match (asked.token_kind, asked.token_alg) {
+        (TokenKind::Opaque, None) => AccessTokenFormat::Opaque,
+        (TokenKind::Opaque, Some(_)) => {
+            return Err(Failed::Usage("--token-alg is for signed tokens: say --token-kind jwt too".to_owned()));
+        }
+        (TokenKind::Jwt, algorithm) => AccessTokenFormat::Jwt(algorithm.unwrap_or(Algorithm::Es256)),
+    };
     let id = &asked.client_id;
     let secret = match (asked.public, asked.secret_stdin) {
         (true, _) => Secret { auth: ClientAuth::Public, drawn: None, kept: String::new() },
@@ -83,7 +90,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         grant_types: grant_types(asked),
         scope: &scope,
         resource: &resource,
-        access_token: AccessTokenFormat::Opaque,
+        access_token,
         may_introspect: asked.may_introspect,
         live: true,
     };
@@ -141,6 +148,7 @@ struct Shown {
     redirect_uris: Vec<String>,
     scope: String,
     resource: Vec<String>,
+    access_tokens: &'static str,
     may_introspect: bool,
 }
 
@@ -159,6 +167,10 @@ impl From<OwnedClient> for Shown {
             grants: grants.into_iter().filter(|(may, _)| *may).map(|(_, name)| name).collect(),
             redirect_uris: words(&client.redirect_uris),
             resource: words(&client.resource),
+            access_tokens: match client.access_token {
+                AccessTokenFormat::Opaque => "opaque",
+                AccessTokenFormat::Jwt(algorithm) => algorithm.as_str(),
+            },
             may_introspect: client.may_introspect,
             client_id: client.client_id,
             name: client.name,
@@ -210,6 +222,7 @@ async fn show(records: &Records, id: &str, json: bool, out: &mut dyn Write) -> R
         ("redirect_uris", shown.redirect_uris.join(" ")),
         ("scope", shown.scope.clone()),
         ("resource", shown.resource.join(" ")),
+        ("access_tokens", shown.access_tokens.to_owned()),
         ("may_introspect", introspect.to_owned()),
     ] {
         writeln!(out, "{name:15} {}", visible(&value))?;
