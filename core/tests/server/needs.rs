@@ -3,10 +3,11 @@
 use crate::world::{
     BROWSER, Counts, Done, FORM, ISSUER, Person, World, basic, credentials, query, redemption, secret_of,
 };
+use valetkey::jose::Algorithm;
 use valetkey::secret::SecretText;
 use valetkey::server::change::{Committed, Key, found};
 use valetkey::server::fault::Fault;
-use valetkey::server::record::{OwnedRecord, Record};
+use valetkey::server::record::{AccessTokenFormat, OwnedRecord, Record};
 use valetkey::server::{
     AuthorizeRequest, FormRequest, MAX_REQUEST, Owner, SCRATCH, Step, authorize, introspect, introspect_local, reopen,
     revoke, token,
@@ -32,6 +33,9 @@ impl Any {
         let strings = |client, code: &str| {
             redemption(client, code).iter().map(|(n, v)| (leak(n), (*v).to_owned())).collect::<Vec<_>>()
         };
+        let signed = AccessTokenFormat::Jwt(Algorithm::Es256);
+        w.store.change_client("other", |client| client.access_token = signed);
+        let (signed, signed_code) = (w.tokens("other"), w.code("other"));
         vec![
             Self::Authorize(query("web", &[])),
             Self::Reopen(w.pause(&query("app", &[]))),
@@ -42,6 +46,12 @@ impl Any {
             Self::Local(access.clone()),
             Self::Token("web", own(&[("grant_type", "refresh_token"), ("refresh_token", &refresh)])),
             Self::Revoke("web", access),
+            Self::Token("other", own(&[("grant_type", "client_credentials")])),
+            Self::Token("other", strings("other", &signed_code)),
+            Self::Token("other", own(&[("grant_type", "refresh_token"), ("refresh_token", &signed.refresh())])),
+            Self::Introspect(signed.access()),
+            Self::Local(signed.access()),
+            Self::Revoke("other", signed.access()),
             Self::Revoke("web", refresh),
         ]
     }
@@ -220,7 +230,8 @@ fn every_put_has_a_bound_on_its_life_and_finds_its_client() {
                     for put in need.change().puts.iter().flatten() {
                         assert!(put.keep_until.0 <= w.now + 91 * 86_400);
                         assert!(
-                            put.index[1].is_some_and(|key| ["web", "app", "chosen"].map(Key::client).contains(&key))
+                            put.index[1]
+                                .is_some_and(|key| ["web", "app", "chosen", "other"].map(Key::client).contains(&key))
                         );
                         if let Record::Grant(grant) = put.record {
                             assert_eq!(put.keep_until, grant.expires_at);
