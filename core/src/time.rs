@@ -26,3 +26,21 @@ impl UnixTime {
         u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
     }
 }
+
+/// Milliseconds on a clock that never goes back, such as the time since a device or a program began. It says how much time
+/// has passed, and nothing of what time it is.
+///
+/// ```
+/// use valetkey::time::Uptime;
+/// let asked = Uptime(500);
+/// assert_eq!(asked.plus(2), Uptime(2_500)); // seconds
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Uptime(pub u64);
+
+impl Uptime {
+    /// This time and `seconds` more; stays at the end of time instead of wrapping.
+    pub const fn plus(self, seconds: u32) -> Self {
+        Self(self.0.saturating_add((seconds as u64).saturating_mul(1_000)))
+    }
+}

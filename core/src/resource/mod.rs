@@ -8,6 +8,8 @@
 //!            each: fail() --> refused: 503
 //! ```
 //!
+//! When to fetch the keys of an issuer, and how long they are good for, [`KeySet`] decides.
+//!
 //! [`validate`] is the same for signed tokens as one pure function, where the keys are at hand. An answer to
 //! [`NeedIntrospect`] comes from [`Introspection::read`](crate::wire::introspection::Introspection::read) over an
 //! introspection response, or from [`Reply::introspection`](crate::server::Reply::introspection) in the server's own
@@ -39,10 +41,12 @@
 //! ```
 
 mod jwt;
+mod key_set;
 mod policy;
 mod refusal;
 
 pub use jwt::{IssuerKeys, validate};
+pub use key_set::{Advice, KeySet, Timing};
 pub use policy::{Audience, Issuer, Jwt, Policy, StepUp, Tokens};
 pub use refusal::{Refusal, Refused};
 
@@ -225,14 +229,18 @@ impl<'r> NeedIntrospect<'r> {
         self.token
     }
 
+    /// Whom to ask: the first of the policy's issuers that has opaque tokens.
+    pub fn issuer(&self) -> &'r str {
+        self.policy.issuers.iter().find(|issuer| issuer.is_asked()).map_or("", |issuer| issuer.name)
+    }
+
     /// Decides.
     ///
     /// # Errors
     /// What to answer with: `invalid_token`, or `insufficient_scope` with the scope that is needed.
     pub fn resume<'a>(self, answer: &Introspection<'a>) -> Result<Access<'a>, Refused<'r>> {
         let policy = &self.policy;
-        let asked = policy.issuers.iter().find(|issuer| issuer.is_asked());
-        let of_issuer = answer.issuer.is_empty() || asked.is_some_and(|asked| asked.name == answer.issuer);
+        let of_issuer = answer.issuer.is_empty() || answer.issuer == self.issuer();
         let for_us = match policy.audience {
             Audience::Required(resource) => scope::contains(answer.audience, resource),
             Audience::IfNamed(resource) => answer.audience.is_empty() || scope::contains(answer.audience, resource),

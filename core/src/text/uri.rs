@@ -184,11 +184,54 @@ pub fn with_query<'p>(w: &mut Writer<'_>, uri: &str, pairs: impl IntoIterator<It
 /// ```
 pub fn metadata_url(w: &mut Writer<'_>, issuer: &str) {
     let Some(uri) = Uri::parse(issuer) else { return };
+    inserted(w, &uri, "oauth-authorization-server", uri.rest.strip_suffix('/').unwrap_or(uri.rest));
+}
+
+/// Appends the metadata URL of an issuer as OpenID Connect Discovery has it: the well-known path goes after the issuer,
+/// which loses a slash at its end.
+///
+/// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfigurationRequest>
+///
+/// ```
+/// use valetkey::text::{buf::Writer, uri};
+/// let mut buf = [0; 80];
+/// let mut w = Writer::new(&mut buf);
+/// uri::openid_metadata_url(&mut w, "https://example.com/issuer1");
+/// assert_eq!(w.finish(), Ok("https://example.com/issuer1/.well-known/openid-configuration"));
+/// ```
+pub fn openid_metadata_url(w: &mut Writer<'_>, issuer: &str) {
+    w.push_str(issuer.strip_suffix('/').unwrap_or(issuer));
+    w.push_str("/.well-known/openid-configuration");
+}
+
+/// Appends the metadata URL of a protected resource: the well-known path goes between host and path or query; a slash right
+/// after the host is lost.
+///
+/// <https://www.rfc-editor.org/rfc/rfc9728#section-3.1>
+///
+/// ```
+/// use valetkey::text::{buf::Writer, uri};
+/// let mut buf = [0; 80];
+/// let mut w = Writer::new(&mut buf);
+/// uri::resource_metadata_url(&mut w, "https://example.com/notes");
+/// assert_eq!(w.finish(), Ok("https://example.com/.well-known/oauth-protected-resource/notes"));
+/// ```
+pub fn resource_metadata_url(w: &mut Writer<'_>, resource: &str) {
+    let Some(uri) = Uri::parse(resource) else { return };
+    let rest = match uri.rest.strip_prefix('/') {
+        Some(after) if after.is_empty() || after.starts_with(['?']) => after,
+        _ => uri.rest,
+    };
+    inserted(w, &uri, "oauth-protected-resource", rest);
+}
+
+fn inserted(w: &mut Writer<'_>, uri: &Uri<'_>, suffix: &str, rest: &str) {
     w.push_str(uri.scheme);
     w.push_str("://");
     w.push_str(uri.authority.unwrap_or_default());
-    w.push_str("/.well-known/oauth-authorization-server");
-    w.push_str(uri.rest.strip_suffix('/').unwrap_or(uri.rest));
+    w.push_str("/.well-known/");
+    w.push_str(suffix);
+    w.push_str(rest);
 }
 
 #[cfg(test)]
@@ -267,6 +310,35 @@ mod tests {
         for bad in v["invalid_issuers"].as_array().unwrap() {
             assert!(!is_issuer(bad.as_str().unwrap()), "{bad}");
         }
+    }
+
+    #[test]
+    fn openid_discovery_appends_its_path() {
+        let v = vectors(include_str!("../../../conformance/vectors/well_known.json"));
+        for good in v["vectors"].as_array().unwrap() {
+            let mut buf = [0; 128];
+            let mut w = Writer::new(&mut buf);
+            openid_metadata_url(&mut w, good["issuer"].as_str().unwrap());
+            assert_eq!(w.finish().unwrap(), good["oidc_discovery"].as_str().unwrap());
+        }
+    }
+
+    #[test]
+    fn rfc9728_3_01_the_well_known_path_goes_between_host_and_path_or_query() {
+        let v = vectors(include_str!("../../../conformance/vectors/well_known.json"));
+        let url = |resource: &str| {
+            let mut buf = [0; 128];
+            let mut w = Writer::new(&mut buf);
+            resource_metadata_url(&mut w, resource);
+            std::string::String::from(w.finish().unwrap())
+        };
+        for case in v["protected_resource"].as_array().unwrap() {
+            assert_eq!(url(case["resource"].as_str().unwrap()), case["url"].as_str().unwrap());
+        }
+        let well_known = "https://api.example/.well-known/oauth-protected-resource";
+        assert_eq!(url("https://api.example/"), well_known);
+        assert_eq!(url("https://api.example/?x=1"), std::format!("{well_known}?x=1"));
+        assert_eq!(url("https://api.example?x=1"), std::format!("{well_known}?x=1"));
     }
 
     #[test]

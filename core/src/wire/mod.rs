@@ -4,4 +4,6 @@ pub mod basic;
 pub mod challenge;
 pub mod header;
 pub mod introspection;
+pub mod resource_metadata;
+pub mod server_metadata;
 pub mod token_response;
