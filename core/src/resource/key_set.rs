@@ -70,12 +70,13 @@ pub enum Advice {
 /// use valetkey::time::Uptime;
 ///
 /// let mut set = KeySet::new(Timing::DEFAULT);
-/// assert_eq!(set.ask(false, Uptime(0)), Advice::Fetch);
-/// assert_eq!(set.ask(false, Uptime(1)), Advice::Wait); // one fetch for all who want one
+/// let ask = |set: &mut KeySet, known, now| set.ask(known, now, now);
+/// assert_eq!(ask(&mut set, false, Uptime(0)), Advice::Fetch);
+/// assert_eq!(ask(&mut set, false, Uptime(1)), Advice::Wait); // one fetch for all who want one
 /// set.fetched(Uptime(200));
-/// assert_eq!(set.ask(true, Uptime(201)), Advice::Use);
-/// assert_eq!(set.ask(false, Uptime(202)), Advice::Refuse); // a set just fetched does not have it
-/// assert_eq!(set.ask(false, Uptime(10_200)), Advice::Fetch); // it may have come since
+/// assert_eq!(ask(&mut set, true, Uptime(201)), Advice::Use);
+/// assert_eq!(ask(&mut set, false, Uptime(202)), Advice::Refuse); // a set just fetched does not have it
+/// assert_eq!(ask(&mut set, false, Uptime(10_200)), Advice::Fetch); // it may have come since
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct KeySet {
@@ -100,15 +101,25 @@ impl KeySet {
         Self { timing, held: None, began: None, ended: None }
     }
 
-    /// A token wants a key; `known` tells whether the set that is held has it. Whoever is told to fetch calls
-    /// [`Self::fetched`] or [`Self::failed`] in the end, whatever happens.
-    pub fn ask(&mut self, known: bool, now: Uptime) -> Advice {
+    /// The same, with other times.
+    #[must_use]
+    pub const fn with_timing(self, timing: Timing) -> Self {
+        Self { timing, ..self }
+    }
+
+    /// A token wants a key; `known` tells whether the set that is held has it, `came` when the token came, which is before
+    /// `now` if it waited. Whoever is told to fetch calls [`Self::fetched`] or [`Self::failed`] in the end, whatever
+    /// happens.
+    pub fn ask(&mut self, known: bool, came: Uptime, now: Uptime) -> Advice {
         let usable = known && self.held.is_some_and(|held| now < held.plus(self.timing.usable));
         let fresh = self.held.is_some_and(|held| self.timing.is_fresh(held, now));
         let may_fetch = self.ended.is_none_or(|ended| now >= ended.at.plus(self.timing.pause));
+        // A set that was asked for since the token came has all that the token could mean.
+        let newer = self.held.is_some_and(|held| held >= came) && self.ended.is_some_and(|ended| ended.well);
         match (usable, self.began) {
             (true, Some(_)) => Advice::Use,
             (true, None) if fresh || !may_fetch => Advice::Use,
+            (false, None) if newer && !known => Advice::Refuse,
             (false, Some(_)) => Advice::Wait,
             (_, None) if may_fetch => {
                 self.began = Some(now);
@@ -150,7 +161,8 @@ mod tests {
         Failed,
     }
 
-    fn events() -> impl Strategy<Value = std::vec::Vec<(Event, u64)>> {
+    /// Events, how much time passes before each, and how long its token has waited.
+    fn events() -> impl Strategy<Value = std::vec::Vec<(Event, u64, u64)>> {
         let event = prop::sample::select(std::vec![
             Event::Known,
             Event::Known,
@@ -159,7 +171,8 @@ mod tests {
             Event::Fetched,
             Event::Failed,
         ]);
-        prop::collection::vec((event, prop_oneof![0u64..50, 0u64..5_000, 0u64..60_000]), 1..60)
+        let passes = prop_oneof![0u64..50, 0u64..5_000, 0u64..60_000];
+        prop::collection::vec((event, passes, prop_oneof![Just(0), 0u64..20_000]), 1..60)
     }
 
     proptest! {
@@ -168,7 +181,7 @@ mod tests {
         fn fetches_keep_apart_and_no_key_is_used_beyond_its_time(events in events()) {
             let mut set = KeySet::new(TIMING);
             let (mut now, mut fetching, mut last_end, mut held) = (Uptime(0), None, None, None);
-            for (event, passes) in events {
+            for (event, passes, waited) in events {
                 now.0 += passes;
                 let known = match event {
                     Event::Known => held.is_some(),
@@ -188,7 +201,8 @@ mod tests {
                         continue;
                     }
                 };
-                let advice = set.ask(known, now);
+                let came = Uptime(now.0.saturating_sub(waited));
+                let advice = set.ask(known, came, now);
                 if matches!(advice, Advice::Fetch | Advice::UseAndFetch) {
                     prop_assert!(fetching.is_none(), "two fetches at once");
                     prop_assert!(last_end.is_none_or(|(end, _): (Uptime, bool)| now >= end.plus(2)), "two fetches too close");
@@ -199,8 +213,11 @@ mod tests {
                     Advice::Use | Advice::UseAndFetch => prop_assert!(known && age.unwrap() < 40_000),
                     Advice::Fetch => prop_assert!(!known || age.unwrap() >= 40_000, "nobody waits for what is there"),
                     Advice::Wait => prop_assert!(fetching.is_some(), "nobody would wake it"),
-                    // Only an issuer that was just reached can say that there is no such key.
-                    Advice::Refuse => prop_assert!(last_end.unwrap().1 && now < last_end.unwrap().0.plus(2)),
+                    // Only an issuer that was reached just now, or since the token came, can say that there is no such key.
+                    Advice::Refuse => {
+                        let (end, well) = last_end.unwrap();
+                        prop_assert!(!known && well && (now < end.plus(2) || held.unwrap() >= came));
+                    }
                     Advice::Unavailable => prop_assert!(last_end.is_some() && fetching.is_none()),
                 }
                 // A known key that is usable always serves, whoever else asks for what.
@@ -216,7 +233,7 @@ mod tests {
     fn rfc8725_3_10_01_a_flood_of_unknown_keys_costs_one_fetch_a_pause() {
         let (mut set, mut fetches) = (KeySet::new(TIMING), 0);
         for ms in 0..20_000 {
-            if set.ask(false, Uptime(ms)) == Advice::Fetch {
+            if set.ask(false, Uptime(ms), Uptime(ms)) == Advice::Fetch {
                 fetches += 1;
                 set.fetched(Uptime(ms));
             }
@@ -227,10 +244,10 @@ mod tests {
     #[test]
     fn while_the_issuer_is_away_its_keys_serve_for_the_stated_time_and_not_longer() {
         let mut set = KeySet::new(TIMING);
-        assert_eq!(set.ask(false, Uptime(0)), Advice::Fetch);
+        assert_eq!(set.ask(false, Uptime(0), Uptime(0)), Advice::Fetch);
         set.fetched(Uptime(0));
         for ms in (0..100_000).step_by(100) {
-            let advice = set.ask(true, Uptime(ms));
+            let advice = set.ask(true, Uptime(ms), Uptime(ms));
             assert_eq!(matches!(advice, Advice::Use | Advice::UseAndFetch), ms < 40_000, "{ms}: {advice:?}");
             if matches!(advice, Advice::UseAndFetch | Advice::Fetch) {
                 assert!(ms >= 10_000);
@@ -242,8 +259,17 @@ mod tests {
     #[test]
     fn a_fetch_that_takes_longer_than_a_set_is_usable_still_ends_the_wait() {
         let mut set = KeySet::new(Timing { pause: 1, fresh: 1, usable: 1 });
-        assert_eq!(set.ask(false, Uptime(0)), Advice::Fetch);
+        assert_eq!(set.ask(false, Uptime(0), Uptime(0)), Advice::Fetch);
         set.fetched(Uptime(5_000));
-        assert_eq!(set.ask(true, Uptime(5_000)), Advice::Unavailable);
+        assert_eq!(set.ask(true, Uptime(5_000), Uptime(5_000)), Advice::Unavailable);
+    }
+
+    #[test]
+    fn who_waited_for_a_fetch_is_told_by_it_however_short_the_pause() {
+        let mut set = KeySet::new(Timing { pause: 0, ..TIMING });
+        assert_eq!(set.ask(false, Uptime(7), Uptime(7)), Advice::Fetch);
+        set.fetched(Uptime(9));
+        assert_eq!(set.ask(false, Uptime(7), Uptime(9)), Advice::Refuse);
+        assert_eq!(set.ask(false, Uptime(8), Uptime(9)), Advice::Fetch, "this one came later");
     }
 }

@@ -36,8 +36,8 @@ impl<'a> ResourceMetadata<'a> {
     ///
     /// ```
     /// use valetkey::wire::resource_metadata::{BadResource, ResourceMetadata};
-    /// let notes = ResourceMetadata::new("https://api.example/notes")?;
-    /// let notes = ResourceMetadata { authorization_servers: "https://as.example", scopes: "read write", ..notes };
+    /// let mut notes = ResourceMetadata::new("https://api.example/notes")?;
+    /// (notes.authorization_servers, notes.scopes) = ("https://as.example", "read write");
     /// let mut buf = [0; 256];
     /// assert_eq!(
     ///     notes.write(&mut buf).unwrap(),
