@@ -1,8 +1,14 @@
 //! HTTP as the core wants it.
 
 use axum::http::HeaderValue;
+#[cfg(feature = "resource")]
+use std::sync::LazyLock;
+#[cfg(feature = "resource")]
+use std::time::Instant;
 use std::time::{SystemTime, UNIX_EPOCH};
 use valetkey::time::UnixTime;
+#[cfg(feature = "resource")]
+use valetkey::time::Uptime;
 use valetkey::wire::header::Header;
 
 /// How often a header came, and what it says if it came once. What holds bytes that are no text counts as
@@ -19,6 +25,13 @@ pub(crate) fn once<'h>(values: impl IntoIterator<Item = &'h HeaderValue>) -> Hea
 /// The system's clock. `None` if it stands before 1970: nothing can be issued by such a clock.
 pub(crate) fn now() -> Option<UnixTime> {
     Some(UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()))
+}
+
+/// Since this was asked for the first time.
+#[cfg(feature = "resource")]
+pub(crate) fn uptime() -> Uptime {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    Uptime(u64::try_from(BEGAN.elapsed().as_millis()).unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]

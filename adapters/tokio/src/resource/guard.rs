@@ -1,11 +1,17 @@
-//! The layer: it reads the token, has it introspected, and lets the request pass or answers the challenge.
+//! The layer: it reads the token, has it checked, and lets the request pass or answers the challenge.
 
+use super::access::Access;
+#[cfg(feature = "client")]
+use super::discover::DiscoverError;
 use super::introspect::Introspect;
+use super::issuer::Issuer;
+use super::metadata::{self, Description};
+#[cfg(feature = "client")]
+use crate::client::Transport;
 use crate::http::{now, once};
+use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::FromRequestParts;
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::future::Future;
@@ -15,11 +21,10 @@ use std::task::{Context, Poll};
 use tower_layer::Layer;
 use tower_service::Service;
 use valetkey::error::TooSmall;
-use valetkey::resource::{self, Audience, Check, Issuer, Policy, check};
-use valetkey::text::scope;
-use valetkey::time::UnixTime;
+use valetkey::resource::{self, Audience, Check, NeedIntrospect, NeedKey, Policy, Refusal, Refused, StepUp, check};
 use valetkey::wire::challenge::Challenge;
 use valetkey::wire::header::is_media_type;
+use valetkey::wire::resource_metadata::{BadResource, ResourceMetadata};
 
 /// Most bytes of a form that is searched for a second token; as many as axum's own extractors take.
 const FORM_CAP: usize = 2 * 1024 * 1024;
@@ -30,94 +35,210 @@ const FORM_CAP: usize = 2 * 1024 * 1024;
 /// A token in the query or in a form counts for nothing alone and is refused beside one in the header; so a form that
 /// comes with a good token is read here, up to 2 MiB (413 beyond), and handed on as it was.
 ///
-/// It puts an [`Access`] into the request's extensions, from where a handler extracts it.
-#[derive(Debug)]
-pub struct Guard<I> {
+/// It puts an [`Access`] into the request's extensions, from where a handler extracts it. Why a token was refused is told
+/// to `tracing` with target `valetkey::audit` at level info, never with the token.
+#[derive(Clone, Debug)]
+pub struct Guard {
     asked: Arc<Asked>,
-    introspect: Arc<I>,
+    issuers: Arc<[Issuer]>,
 }
 
 /// What is asked of a token.
 #[derive(Clone, Debug)]
 struct Asked {
-    issuer: String,
     resource: String,
     required: bool,
     scope: String,
+    acr_values: String,
+    max_age: Option<u32>,
+    leeway: u32,
+    metadata: String,
 }
 
 impl Asked {
-    fn issuers(&self) -> [Issuer<'_>; 1] {
-        [Issuer::opaque(&self.issuer)]
-    }
-
-    fn policy<'p>(&'p self, issuers: &'p [Issuer<'p>]) -> Policy<'p> {
+    fn policy<'p>(&'p self, issuers: &'p [resource::Issuer<'p>]) -> Policy<'p> {
         let audience = if self.required { Audience::Required } else { Audience::IfNamed };
         Policy::new(issuers, audience(&self.resource), &self.scope)
+            .with_step_up(StepUp { acr_values: &self.acr_values, max_age: self.max_age })
+            .with_leeway(self.leeway)
+            .with_metadata(&self.metadata)
     }
 }
 
-impl<I> Clone for Guard<I> {
-    fn clone(&self) -> Self {
-        Self { asked: self.asked.clone(), introspect: self.introspect.clone() }
+impl Guard {
+    /// Takes the signed tokens of an issuer that has metadata, if they name this audience, whatever their scope:
+    /// [`Issuer::discover`] says how, and takes more choices.
+    ///
+    /// # Errors
+    /// [`DiscoverError`]
+    #[cfg(feature = "client")]
+    pub async fn discover(issuer: &str, audience: &str) -> Result<Self, DiscoverError> {
+        let unset = |error| DiscoverError::Send { url: issuer.to_owned(), error };
+        let issuer = Issuer::discover(issuer, Transport::new().map_err(unset)?).await?;
+        if issuer.keys().is_none() {
+            return Err(DiscoverError::Without("jwks_uri"));
+        }
+        Ok(Self::of([issuer], Audience::Required(audience)))
     }
-}
 
-impl<I: Introspect> Guard<I> {
-    /// Takes tokens of this issuer and for this audience, whatever their scope.
-    pub fn new(issuer: impl Into<String>, audience: Audience<'_>, introspect: Arc<I>) -> Self {
-        let (resource, required) = match audience {
-            Audience::Required(resource) => (resource, true),
-            Audience::IfNamed(resource) => (resource, false),
+    /// Takes tokens of this issuer and for this audience, whatever their scope, by asking about each: the
+    /// [`AuthorizationServer`](crate::server::AuthorizationServer) of the same program, say.
+    pub fn new(issuer: impl Into<String>, audience: Audience<'_>, introspect: Arc<impl Introspect>) -> Self {
+        Self::of([Issuer::asked(issuer, introspect)], audience)
+    }
+
+    /// Takes tokens of these issuers, whose names differ, and for this audience, whatever their scope. A signed token says
+    /// whose it is; about any other the first issuer is asked that can be.
+    pub fn of(issuers: impl IntoIterator<Item = Issuer>, audience: Audience<'_>) -> Self {
+        let asked = Asked {
+            resource: audience.resource().to_owned(),
+            required: matches!(audience, Audience::Required(_)),
+            scope: String::new(),
+            acr_values: String::new(),
+            max_age: None,
+            leeway: 0,
+            metadata: String::new(),
         };
-        let asked = Asked { issuer: issuer.into(), resource: resource.to_owned(), required, scope: String::new() };
-        Self { asked: asked.into(), introspect }
+        Self { asked: asked.into(), issuers: issuers.into_iter().collect() }
     }
 
     /// The same, for tokens with each of these scopes, space-separated.
     #[must_use]
     pub fn needing(&self, scope: impl Into<String>) -> Self {
-        let asked = Asked { scope: scope.into(), ..Asked::clone(&self.asked) };
-        Self { asked: asked.into(), introspect: self.introspect.clone() }
+        self.asking(Asked { scope: scope.into(), ..Asked::clone(&self.asked) })
     }
 
-    async fn check(&self, authorization: &[HeaderValue]) -> Result<Access, Response> {
+    /// The same, for tokens from such a login ([RFC 9470](https://www.rfc-editor.org/rfc/rfc9470)); others are sent to log in
+    /// once more.
+    ///
+    /// ```
+    /// # use valetkey_tokio::resource::{Guard, StepUp};
+    /// # fn payments(guard: Guard) -> Guard {
+    /// guard.needing("pay").needing_login(StepUp { max_age: Some(300), ..StepUp::default() })
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn needing_login(&self, login: StepUp<'_>) -> Self {
+        let acr_values = login.acr_values.to_owned();
+        self.asking(Asked { acr_values, max_age: login.max_age, ..Asked::clone(&self.asked) })
+    }
+
+    /// The same, forgiving clocks that differ by so many seconds: [`Policy::with_leeway`].
+    #[must_use]
+    pub fn with_leeway(&self, seconds: u32) -> Self {
+        self.asking(Asked { leeway: seconds, ..Asked::clone(&self.asked) })
+    }
+
+    /// The same, naming in each challenge the document in which the API describes itself
+    /// ([RFC 9728](https://www.rfc-editor.org/rfc/rfc9728)); and the route that serves it, to be merged into the app at its
+    /// root, in front of any guard.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// use valetkey_tokio::resource::{BadResource, Description, Guard};
+    ///
+    /// fn api(guard: Guard) -> Result<Router, BadResource> {
+    ///     let (guard, metadata) = guard.described(Description { scopes: "read write", name: "Notes" })?;
+    ///     Ok(Router::new().route("/notes", get(async || "notes")).layer(guard).merge(metadata))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadResource`]: the audience is no URL at which a document could be.
+    pub fn described(&self, description: Description<'_>) -> Result<(Self, Router), BadResource> {
+        let issuers: Vec<&str> = self.issuers.iter().map(Issuer::name).collect();
+        let authorization_servers = issuers.join(" ");
+        let mut document = ResourceMetadata::new(&self.asked.resource)?;
+        document.authorization_servers = &authorization_servers;
+        (document.scopes, document.name) = (description.scopes, description.name);
+        let (url, route) = metadata::serve(&document);
+        Ok((self.asking(Asked { metadata: url, ..Asked::clone(&self.asked) }), route))
+    }
+
+    fn asking(&self, asked: Asked) -> Self {
+        Self { asked: asked.into(), issuers: self.issuers.clone() }
+    }
+
+    async fn check(&self, authorization: &[HeaderValue], policy: &Policy<'_>) -> Result<Access, Response> {
         let Some(now) = now() else {
             tracing::error!("the system's clock stands before 1970; set it");
             return Err(StatusCode::INTERNAL_SERVER_ERROR.into_response());
         };
-        let issuers = self.asked.issuers();
-        let policy = self.asked.policy(&issuers);
-        let need = match check(once(authorization), &policy, now, &mut []) {
-            Check::Introspect(need) => need,
-            Check::Key(need) => return Err(respond(&need.fail().challenge)),
-            Check::Done(refused) => return Err(respond(&refused.challenge)),
-        };
-        match self.introspect.look_up(need.token()).await {
-            Some(answer) => match need.resume(&answer.as_view()) {
-                Ok(access) => Ok(Access::from(&access)),
-                Err(refused) => Err(respond(&refused.challenge)),
+        let length: usize = authorization.iter().map(HeaderValue::len).sum();
+        let mut scratch = vec![0; 2 * length.min(resource::MAX_TOKEN)];
+        let refused = match check(once(authorization), policy, now, &mut scratch) {
+            Check::Done(refused) => refused,
+            Check::Key(need) => match self.by_key(need).await {
+                Ok(access) => return Ok(access),
+                Err(refused) => refused,
             },
-            None => Err(respond(&need.fail().challenge)),
+            Check::Introspect(need) => match self.by_asking(need).await {
+                Ok(access) => return Ok(access),
+                Err(refused) => refused,
+            },
+        };
+        if let Some(why) = refused.why {
+            self.tell(why);
         }
+        Err(respond(&refused.challenge))
+    }
+
+    #[cfg(feature = "client")]
+    async fn by_key<'r>(&self, need: NeedKey<'r>) -> Result<Access, Refused<'r>> {
+        let issuer = self.issuers.iter().find(|issuer| issuer.name() == need.issuer());
+        let (algorithm, kid) = (need.algorithm(), need.kid());
+        let Some(keys) = issuer.and_then(Issuer::keys) else { return Err(need.fail()) };
+        let Some(set) = keys.current_for(algorithm, kid).await else { return Err(need.fail()) };
+        let key = set.as_ref().and_then(|set| set.find(algorithm, kid));
+        let access = need.resume(key.as_ref())?;
+        Ok(Access::of(&access, access.claims))
+    }
+
+    #[cfg(not(feature = "client"))]
+    async fn by_key<'r>(&self, need: NeedKey<'r>) -> Result<Access, Refused<'r>> {
+        Err(need.fail()) // no issuer has keys
+    }
+
+    async fn by_asking<'r>(&self, need: NeedIntrospect<'r>) -> Result<Access, Refused<'r>> {
+        let issuer = self.issuers.iter().find(|issuer| issuer.name() == need.issuer());
+        let Some(introspect) = issuer.and_then(Issuer::introspect) else {
+            tracing::error!(issuer = need.issuer(), "this issuer has neither keys nor anybody to ask about its tokens");
+            return Err(need.fail());
+        };
+        let Some(answer) = introspect.ask(need.token()).await else { return Err(need.fail()) };
+        let access = need.resume(&answer.as_view())?;
+        Ok(Access::of(&access, &answer.claims))
+    }
+
+    fn tell(&self, why: Refusal) {
+        let resource = &self.asked.resource;
+        tracing::info!(target: "valetkey::audit", resource, reason = %why, "an access token was refused");
     }
 
     /// Refuses a second token; any other request goes on as it came.
-    async fn only_in_header(&self, request: Request<Body>) -> Result<Request<Body>, Response> {
-        let issuers = self.asked.issuers();
-        let policy = self.asked.policy(&issuers);
-        if let Err(challenge) = policy.only_in_header(request.uri().query().unwrap_or_default()) {
-            return Err(respond(&challenge));
-        }
+    async fn only_in_header(&self, request: Request<Body>, policy: &Policy<'_>) -> Result<Request<Body>, Response> {
+        let refuse = |challenge: Challenge<'_>| {
+            self.tell(Refusal::Request);
+            respond(&challenge)
+        };
+        policy.only_in_header(request.uri().query().unwrap_or_default()).map_err(refuse)?;
         if !request.headers().get_all(CONTENT_TYPE).iter().any(is_form) {
             return Ok(request);
         }
         let (parts, body) = request.into_parts();
         let form = to_bytes(body, FORM_CAP).await.map_err(|_| StatusCode::PAYLOAD_TOO_LARGE.into_response())?;
-        if let Err(challenge) = policy.only_in_header(&String::from_utf8_lossy(&form)) {
-            return Err(respond(&challenge));
-        }
+        policy.only_in_header(&String::from_utf8_lossy(&form)).map_err(refuse)?;
         Ok(Request::from_parts(parts, Body::from(form)))
+    }
+
+    async fn admit(&self, request: Request<Body>) -> Result<Request<Body>, Response> {
+        let issuers: Vec<_> = self.issuers.iter().map(Issuer::view).collect();
+        let policy = self.asked.policy(&issuers);
+        let authorization: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().cloned().collect();
+        let access = self.check(&authorization, &policy).await?;
+        let mut request = self.only_in_header(request, &policy).await?;
+        request.extensions_mut().insert(access);
+        Ok(request)
     }
 }
 
@@ -141,32 +262,25 @@ fn respond(challenge: &Challenge<'_>) -> Response {
     }
 }
 
-impl<I, S> Layer<S> for Guard<I> {
-    type Service = Guarded<S, I>;
+impl<S> Layer<S> for Guard {
+    type Service = Guarded<S>;
 
-    fn layer(&self, inner: S) -> Guarded<S, I> {
+    fn layer(&self, inner: S) -> Guarded<S> {
         Guarded { guard: self.clone(), inner }
     }
 }
 
 /// A service behind a [`Guard`].
-#[derive(Debug)]
-pub struct Guarded<S, I> {
-    guard: Guard<I>,
+#[derive(Clone, Debug)]
+pub struct Guarded<S> {
+    guard: Guard,
     inner: S,
 }
 
-impl<S: Clone, I> Clone for Guarded<S, I> {
-    fn clone(&self) -> Self {
-        Self { guard: self.guard.clone(), inner: self.inner.clone() }
-    }
-}
-
-impl<S, I> Service<Request<Body>> for Guarded<S, I>
+impl<S> Service<Request<Body>> for Guarded<S>
 where
     S: Service<Request<Body>, Response = Response> + Clone + Send + 'static,
     S::Future: Send,
-    I: Introspect,
 {
     type Response = Response;
     type Error = S::Error;
@@ -181,69 +295,10 @@ where
         let clone = self.inner.clone();
         let (guard, mut inner) = (self.guard.clone(), std::mem::replace(&mut self.inner, clone));
         Box::pin(async move {
-            let authorization: Vec<_> = request.headers().get_all(AUTHORIZATION).iter().cloned().collect();
-            let access = match guard.check(&authorization).await {
-                Ok(access) => access,
-                Err(refusal) => return Ok(refusal),
-            };
-            match guard.only_in_header(request).await {
-                Ok(mut request) => {
-                    request.extensions_mut().insert(access);
-                    inner.call(request).await
-                }
+            match guard.admit(request).await {
+                Ok(request) => inner.call(request).await,
                 Err(refusal) => Ok(refusal),
             }
-        })
-    }
-}
-
-/// What the request's access token lets its bearer do: extract it in a handler behind a [`Guard`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// Which client bears it.
-    pub client_id: String,
-    /// On whose behalf; empty if on the client's own.
-    pub subject: String,
-    /// What it is good for, space-separated.
-    pub scope: String,
-    /// Until when.
-    pub expires_at: UnixTime,
-    /// When the person logged in, if one did.
-    pub auth_time: Option<UnixTime>,
-}
-
-impl Access {
-    /// Whether it is good for this scope.
-    pub fn allows(&self, word: &str) -> bool {
-        scope::contains(&self.scope, word)
-    }
-
-    /// The scopes, one by one.
-    pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        scope::words(&self.scope)
-    }
-}
-
-impl From<&resource::Access<'_>> for Access {
-    fn from(view: &resource::Access<'_>) -> Self {
-        Self {
-            client_id: view.client_id.to_owned(),
-            subject: view.subject.to_owned(),
-            scope: view.scope.to_owned(),
-            expires_at: view.expires_at,
-            auth_time: view.auth_time,
-        }
-    }
-}
-
-/// Rejects with 500 if no [`Guard`] stands before the handler: nobody gets in by that mistake.
-impl<S: Sync> FromRequestParts<S> for Access {
-    type Rejection = StatusCode;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, StatusCode> {
-        parts.extensions.get::<Self>().cloned().ok_or_else(|| {
-            tracing::error!(path = parts.uri.path(), "a handler asks for `Access`, but no `Guard` stands before it");
-            StatusCode::INTERNAL_SERVER_ERROR
         })
     }
 }

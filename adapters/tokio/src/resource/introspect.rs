@@ -1,6 +1,8 @@
 //! Who tells what a token is worth, and how it is told.
 
+use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use valetkey::secret::SecretText;
 use valetkey::time::UnixTime;
 use valetkey::wire::introspection::Introspection;
@@ -11,8 +13,25 @@ pub trait Introspect: Send + Sync + 'static {
     fn look_up(&self, token: SecretText<'_>) -> impl Future<Output = Option<OwnedIntrospection>> + Send;
 }
 
+/// The same for a guard, which has several issuers of different kinds.
+pub(super) trait Ask: Send + Sync {
+    fn ask<'a>(
+        &'a self,
+        token: SecretText<'a>,
+    ) -> Pin<Box<dyn Future<Output = Option<OwnedIntrospection>> + Send + 'a>>;
+}
+
+impl<I: Introspect> Ask for I {
+    fn ask<'a>(
+        &'a self,
+        token: SecretText<'a>,
+    ) -> Pin<Box<dyn Future<Output = Option<OwnedIntrospection>> + Send + 'a>> {
+        Box::pin(self.look_up(token))
+    }
+}
+
 /// The owned twin of [`Introspection`], which says what each field is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is the field of the borrowed view")]
 pub struct OwnedIntrospection {
     pub active: bool,
@@ -26,6 +45,19 @@ pub struct OwnedIntrospection {
     pub expires_at: UnixTime,
     pub auth_time: Option<UnixTime>,
     pub acr: String,
+    /// All that was said, as a JSON object by the rules of [`Introspection::read`]: your own claims are in it. Empty if
+    /// nothing else was said.
+    pub claims: Vec<u8>,
+}
+
+impl fmt::Debug for OwnedIntrospection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { active, issuer, client_id, subject, scope, expires_at, .. } = self;
+        let mut shown = f.debug_struct("OwnedIntrospection");
+        shown.field("active", active).field("issuer", issuer).field("client_id", client_id);
+        // The other claims may say more of a person than a log should.
+        shown.field("subject", subject).field("scope", scope).field("expires_at", expires_at).finish_non_exhaustive()
+    }
 }
 
 impl OwnedIntrospection {
@@ -61,6 +93,7 @@ impl From<&Introspection<'_>> for OwnedIntrospection {
             expires_at: view.expires_at,
             auth_time: view.auth_time,
             acr: view.acr.to_owned(),
+            claims: Vec::new(),
         }
     }
 }

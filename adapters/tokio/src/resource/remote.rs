@@ -17,7 +17,8 @@ const BODY_CAP: usize = 64 * 1024;
 /// Most bytes of `Authorization`.
 const HEADER_CAP: usize = 4096;
 
-/// Asks an authorization server at its introspection endpoint, anew for each request.
+/// Asks an authorization server at its introspection endpoint, anew for each request;
+/// [`Issuer::with_cache`](super::Issuer::with_cache) keeps its answers.
 pub struct RemoteIntrospection {
     endpoint: String,
     authorization: Zeroizing<String>,
@@ -111,7 +112,9 @@ impl RemoteIntrospection {
             return Err("the introspection endpoint answered with another Content-Type than application/json".into());
         }
         let mut scratch = vec![0; 2 * response.body.len()];
-        Ok(OwnedIntrospection::from(&Introspection::read(response.body, &mut scratch)?))
+        let answer = OwnedIntrospection::from(&Introspection::read(response.body, &mut scratch)?);
+        let claims = if answer.active { response.body.to_vec() } else { Vec::new() };
+        Ok(OwnedIntrospection { claims, ..answer })
     }
 }
 
