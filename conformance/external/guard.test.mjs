@@ -152,7 +152,7 @@ for (const start of [oidcProvider]) {
     });
 
     for (const alg of ALGORITHMS) {
-      test(`rfc9068_4_01 rfc9068_4_04 ${alg}: what the issuer signs is taken`, async () => {
+      test(`rfc9068_2_1_02 rfc9068_4_01 rfc9068_4_04 ${alg}: what the issuer signs is taken`, async () => {
         const token = await issuer.issue(alg);
         assert.equal(decodeProtectedHeader(token).alg, alg);
         const answer = await api.call(token);

@@ -9,7 +9,7 @@ use valetkey::client::{
 use valetkey::error::{ErrorCode, TooSmall};
 use valetkey::jose::parts::PartError;
 use valetkey::jose::{Algorithm, ClaimsError, JwkError, JwsError};
-use valetkey::resource::Refusal;
+use valetkey::resource::{KeySet, Refusal, Timing};
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Committed, Event, EventKind, Expect, Key, Kind, Version};
 use valetkey::server::record::{
@@ -21,7 +21,10 @@ use valetkey::text::buf::Writer;
 use valetkey::text::form::{Encoded, Form, FormError};
 use valetkey::text::json::{self, Limits, Object, Reader};
 use valetkey::text::uri::Uri;
+use valetkey::time::Uptime;
 use valetkey::wire::introspection::Introspection;
+use valetkey::wire::resource_metadata::ResourceMetadata;
+use valetkey::wire::server_metadata::{Place, ServerMetadata};
 use valetkey::wire::token_response::{self, Answer, ErrorResponse, Member};
 
 /// Secrets themselves.
@@ -34,8 +37,25 @@ pub(crate) fn secrets(w: &mut Hidden) {
 /// Points in time, and what is wrong with a request.
 pub(crate) fn facts(w: &mut Hidden) {
     w.show(&NOW);
+    w.show(&Uptime(NOW.0));
     w.tell(&TooSmall { needed: 64 });
     w.tell(&ErrorCode::InvalidClient);
+}
+
+/// Metadata of issuers and APIs, and the times of key sets.
+pub(crate) fn metadata(w: &mut Hidden) {
+    let body = format!(r#"{{"issuer":"https://as.example","jwks_uri":"https://as.example/keys","x":"{HUSH}"}}"#);
+    w.show(&ServerMetadata::read(body.as_bytes(), "https://as.example", &mut []).unwrap());
+    for body in [body, format!(r#"{{"jwks_uri":"http://user:{HUSH}@as.example"}}"#), HUSH.into()] {
+        w.tell(&ServerMetadata::read(body.as_bytes(), HUSH, &mut []).unwrap_err());
+    }
+    w.show(&Place::FIRST);
+    w.show(&ResourceMetadata::new("https://api.example").unwrap());
+    w.tell(&ResourceMetadata::new(&format!("https://{HUSH}@api.example")).unwrap_err());
+    let mut set = KeySet::new(Timing::DEFAULT);
+    w.show(&set.ask(false, Uptime(0), Uptime(0)));
+    w.show(&set);
+    w.show(&Timing::DEFAULT);
 }
 
 /// Text that is written, read and refused.

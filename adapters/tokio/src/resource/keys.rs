@@ -82,23 +82,25 @@ impl Keys {
             return Some(current);
         }
         drop(current);
-        // One wait for a fetch that was on already, and one for a fetch of our own.
+        // A first wait may be for a fetch that began before the token came, a second is for one of its own.
         for _ in 0..3 {
             let ended = self.ended.notified();
-            {
+            let (advice, current) = {
                 let mut set = self.lock();
                 let current = self.current.load();
-                match set.ask(has(&current), came, uptime()) {
-                    Advice::Use | Advice::Refuse => return Some(current),
-                    Advice::UseAndFetch => {
-                        self.fetch();
-                        return Some(current);
-                    }
-                    Advice::Unavailable => return None,
-                    Advice::Fetch => self.fetch(),
-                    Advice::Wait => {}
+                (set.ask(has(&current), came, uptime()), current)
+            };
+            match advice {
+                Advice::Use | Advice::Refuse => return Some(current),
+                Advice::UseAndFetch => {
+                    self.fetch();
+                    return Some(current);
                 }
+                Advice::Unavailable => return None,
+                Advice::Fetch => self.fetch(),
+                Advice::Wait => {}
             }
+            drop(current);
             ended.await;
         }
         None
