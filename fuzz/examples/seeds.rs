@@ -35,6 +35,9 @@ fn main() {
     write("token_request", &token_request());
     write("authorize_request", &authorize_request());
     write("introspection", &introspection());
+    write("jws", &jws());
+    write("jwk_set", &jwk_set());
+    write("claims", &claims());
     write("server_sequence", &server_sequence());
 }
 
@@ -227,6 +230,60 @@ fn introspection() -> Vec<String> {
     let headers = ["Bearer a b", "Bearer", "Bearer ", "Basic YTpi", "DPoP abc", "Bearer a,b=", ""];
     seeds.extend(headers.map(|header| format!("{header}\na\"b\\c\n\n{{}}")));
     seeds
+}
+
+const CLAIMS: [&str; 8] = [
+    r#"{"iss":"https://as.example","sub":"user-1","aud":"https://api.example","client_id":"web","exp":1700000300,"iat":1699999990,"jti":"1","scope":"read write"}"#,
+    r#"{"iss":"https:\/\/as.example","sub":"\ud83d\ude00","aud":["x","https://api.example"],"client_id":"web","exp":1700000000.5,"iat":1,"jti":"1","scope":"read","acr":"mfa","auth_time":1.7e9}"#,
+    r#"{"iss":"https://as.example","sub":"a","aud":"https://api.example","client_id":"web","exp":1700000300,"nbf":1700000001,"iat":-1,"jti":"1","scope":"read","cnf":{"jkt":"x"}}"#,
+    r#"{"exp":"1700000300","nbf":null,"aud":[1],"scope":["read"]}"#,
+    r#"{"exp":1e400,"iat":18446744073709551616,"nbf":9007199254740993.5,"auth_time":-0}"#,
+    r#"{"exp":1,"\u0065xp":2}"#,
+    r#"{"sub":"","scope":"","aud":[]}"#,
+    r#"["exp",1]"#,
+];
+
+fn claims() -> Vec<String> {
+    texts(&CLAIMS)
+}
+
+/// The first letter says how the rest is taken: `0` as it stands, `4` signed with ES256, `5` with EdDSA, letters with HS256.
+fn jws() -> Vec<String> {
+    let mut seeds = texts(&[
+        "0eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+        "0eyJhbGciOiJub25lIn0.e30.",
+        "0eyJhbGciOiJIUzI1NiJ9.e30.AAAA.AAAA.AAAA",
+        "H{\"alg\":\"HS256\"}\n{}",
+        "H{ \"typ\":\"application/AT+JWT\", \"\\u0061lg\":\"HS256\",\"jwk\":{\"kty\":\"oct\"} }\n{\"a\":1}",
+        "H{\"alg\":\"HS256\",\"crit\":[\"b64\"],\"b64\":false}\n{}",
+        "H{\"alg\":\"HS256\",\"alg\":\"none\"}\n{}",
+        "H{\"alg\":\"EdDSA\",\"kid\":\"1\"}\n{}",
+        "H{\"alg\":\"HS256\",\"kid\":\"\\u0031\",\"x\":[[[{}]]]}\npayload",
+    ]);
+    for (mode, claims) in ["@", "4", "5", "x", "y", "z", "H", "T"].into_iter().zip(CLAIMS) {
+        // The length at which the target signs with the slow ones.
+        let space = " ".repeat((38 - claims.len() % 32) % 32);
+        seeds.push(format!("{mode}\n{claims}{space}"));
+    }
+    seeds
+}
+
+fn jwk_set() -> Vec<String> {
+    let ec = r#"{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"1","use":"sig"}"#;
+    let okp = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"\u0032","key_ops":["verify"],"alg":"EdDSA"}"#;
+    let rsa = format!(r#"{{"kty":"RSA","e":"AQAB","n":"{}Q","kid":"3","alg":"PS256"}}"#, "s".repeat(341));
+    let oct = format!(r#"{{"kty":"oct","alg":"HS256","k":"{}","kid":"4"}}"#, "A".repeat(43));
+    let p384 = format!(r#"{{"kty":"EC","crv":"P-384","x":"{0}","y":"{0}","d":"{0}"}}"#, "B".repeat(64));
+    let unfit = r#"{"kty":"AKP"},{"kty":"EC","use":"enc"},7,{"kty":"OKP","crv":"X25519","x":1e400}"#;
+    vec![
+        format!(r#"{{"keys":[{ec}]}}"#),
+        format!(r#"{{"keys":[{ec},{okp},{rsa},{p384}]}}"#),
+        format!(r#"{{"keys":[{oct}],"more":[{{}}]}}"#),
+        format!(r#"{{"keys":[{oct},{ec}]}}"#),
+        format!(r#"{{"keys":[{ec},{ec},{unfit}]}}"#),
+        format!(r#"{{"keys":[{unfit}],"\u006beys":[]}}"#),
+        format!(r#"{{"keys":{ec}}}"#),
+    ]
 }
 
 fn server_sequence() -> Vec<String> {

@@ -5,17 +5,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use std::fmt;
 use valetkey::text::json::{self, JsonError, Kind, Limits, Reader};
+use valetkey_fuzz::strict::judge;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut scratch = vec![0; bytes.len()];
     let ours = read(bytes, &mut scratch);
     let mut r = Reader::new(bytes, Limits::DEFAULT, &mut []);
     assert_eq!(ours.as_ref().err(), r.skip().and_then(|()| r.end()).as_ref().err(), "passing over is as strict");
-    let theirs = judge(bytes);
+    let theirs = judge(bytes, 32);
     match (ours.ok(), &theirs) {
         (Some(value), None) => assert!(value.to_string().contains("beyond f64")),
         (ours, theirs) => assert_eq!(ours.as_ref(), theirs.as_ref()),
@@ -83,54 +82,4 @@ fn read(bytes: &[u8], scratch: &mut [u8]) -> Result<Value, JsonError> {
     let value = value(&mut r)?;
     r.end()?;
     Ok(value)
-}
-
-/// What serde_json reads, if it keeps the rules that serde_json lacks.
-fn judge(bytes: &[u8]) -> Option<Value> {
-    fn depth(value: &Value) -> usize {
-        match value {
-            Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or(0),
-            Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
-            _ => 0,
-        }
-    }
-    let Unique = serde_json::from_slice(bytes).ok()?;
-    serde_json::from_slice(bytes).ok().filter(|value| depth(value) <= 16)
-}
-
-/// Any document in which each object has unique names, and at most 32.
-struct Unique;
-
-impl<'de> serde::Deserialize<'de> for Unique {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        d.deserialize_any(Self)
-    }
-}
-
-macro_rules! any_of {
-    ($($method:ident: $type:ty,)*) => { $(fn $method<E>(self, _: $type) -> Result<Self, E> { Ok(self) })* };
-}
-
-impl<'de> Visitor<'de> for Unique {
-    type Value = Self;
-    any_of! { visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str, }
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a document")
-    }
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
-        while let Some(Self) = seq.next_element()? {}
-        Ok(self)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        let mut names = std::collections::HashSet::new();
-        while let Some((name, Self)) = map.next_entry::<String, _>()? {
-            if !names.insert(name) || names.len() > 32 {
-                return Err(A::Error::custom("repeated, or too many"));
-            }
-        }
-        Ok(self)
-    }
 }
