@@ -52,7 +52,7 @@ async fn started(signer: Signer) -> Running<MemoryStore> {
         let server: valetkey_tokio::server::AuthorizationServer<_> = server;
         server.with_signing(signing(&["1"], signer)).unwrap().with_default_audience("https://api.example").unwrap()
     };
-    let run = start_with(MemoryStore::new(), set, |server| router(server)).await;
+    let run = start_with(MemoryStore::new(), set, router).await;
     let digest = secret_digest("signed-secret").to_string();
     let signed = AccessTokenFormat::Jwt(Algorithm::EdDsa);
     put(run.server.store(), &Client { access_token: signed, ..client("signed", &digest, "read") }).await;

@@ -6,10 +6,10 @@ use crate::http::uptime;
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-use valetkey::jose::parts::PublicKey;
 use valetkey::jose::{Algorithm, Jwk, Key, each_key, find};
 use valetkey::resource::{Advice, KeySet, Timing};
 use valetkey::time::Uptime;
+use valetkey_aws_lc::PublicKey;
 
 /// Most bytes of a key set.
 const SET_CAP: usize = 256 * 1024;

@@ -232,7 +232,7 @@ impl Api {
         let (listener, url) = listen().await;
         tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
         #[cfg(feature = "rustls")]
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         Self { url, http: reqwest::Client::builder().no_proxy().build().unwrap() }
     }
 
