@@ -26,7 +26,8 @@ impl core::error::Error for TooSmall {}
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-5.2>, <https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2.1>,
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-3.1>, <https://www.rfc-editor.org/rfc/rfc8707#section-2>,
-/// <https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1>, <https://www.rfc-editor.org/rfc/rfc9470#section-3>
+/// <https://www.rfc-editor.org/rfc/rfc7009#section-2.2.1>, <https://www.rfc-editor.org/rfc/rfc9470#section-3>,
+/// <https://www.rfc-editor.org/rfc/rfc9470#section-5>
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorCode {
@@ -60,6 +61,8 @@ pub enum ErrorCode {
     InsufficientScope,
     /// The person must log in again, or in another way (resource server).
     InsufficientUserAuthentication,
+    /// The person did not log in as the request demands.
+    UnmetAuthenticationRequirements,
 }
 
 impl ErrorCode {
@@ -81,6 +84,7 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
         }
     }
 }

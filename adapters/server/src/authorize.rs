@@ -45,8 +45,12 @@ impl<S: Store> Pages for People<S> {
     async fn ask(&self, pending: Pending, browser: String, headers: HeaderMap) -> Response {
         let Some(browser) = Browser::read(&browser) else { return self.fault(Fault::Unavailable) };
         let mut response = match self.signed_in(&browser, &headers).await {
-            Ok(Some(SignedIn { account, .. })) => self.consent_page(&pending, &browser, &account, None),
-            Ok(None) => self.login_page(&pending, &browser, None),
+            Ok(Some(SignedIn { login, account }))
+                if pending.login_since.is_none_or(|since| UnixTime(login.auth_time) >= since) =>
+            {
+                self.consent_page(&pending, &browser, &account, None)
+            }
+            Ok(_) => self.login_page(&pending, &browser, None),
             Err(fault) => return self.fault(fault),
         };
         self.remember(&browser, &headers, &mut response);

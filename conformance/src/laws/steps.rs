@@ -31,10 +31,12 @@ pub(super) async fn a_put_is_written_as_expected<S: Store>(trial: Trial<S>) {
     // Keys may agree in all but their kind.
     let any = trial.key(Kind::Used);
     let same_id = Kind::ALL.map(|kind| Key { kind, ..any });
-    let id = trial.id();
-    trial.applied("six kinds with the same id", &change(id, same_id.map(|key| put(key, Absent, "k")))).await;
-    for key in same_id {
-        trial.same("one of six", &Some((sample::record(key.kind, "k"), id)), &trial.load(key).await);
+    for some in same_id.chunks(4) {
+        let id = trial.id();
+        trial.applied("kinds with the same id", &change(id, some.iter().map(|key| put(*key, Absent, "k")))).await;
+        for key in some {
+            trial.same("one of them", &Some((sample::record(key.kind, "k"), id)), &trial.load(*key).await);
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Request {
     scope: Span,
     resource: Span,
     challenge: Digest,
+    acr_values: Span,
+    max_age: Option<u32>,
     /// What is wrong with the parameters, to be said once it is known where to.
     fault: Option<Fault>,
     client_name: Span,
@@ -79,9 +81,10 @@ pub enum Owner<'a> {
     Approved {
         /// Who: the `sub` of the tokens. Not empty, and not beginning with `client:`.
         subject: &'a str,
-        /// When they proved who they are.
+        /// When they proved who they are: not before [`NeedOwner::login_since`].
         auth_time: UnixTime,
-        /// How: the authentication context class, one word without a space; empty if it is not known.
+        /// How: the authentication context class, one word without a space, and one of [`NeedOwner::acr_values`]; empty
+        /// if it is not known.
         /// <https://www.rfc-editor.org/rfc/rfc9470#section-6>
         acr: &'a str,
         /// To what: all or some of [`NeedOwner::scope`].
@@ -131,6 +134,8 @@ impl Request {
         scope: Span::EMPTY,
         resource: Span::EMPTY,
         challenge: Digest([0; 32]),
+        acr_values: Span::EMPTY,
+        max_age: None,
         fault: None,
         client_name: Span::EMPTY,
         pending: None,
@@ -175,7 +180,10 @@ fn read(query: &str, pending: Option<(Key, UnixTime)>, scratch: &mut Scratch<'_>
 fn read_rest(form: Form<'_>, request: &mut Request, scratch: &mut Scratch<'_>) -> Result<(), Fault> {
     let names = ["response_type", "response_mode", "code_challenge_method", "code_challenge", "request", "request_uri"];
     let [response_type, response_mode, method, challenge, object, object_uri] = params::take(form, names, scratch)?;
-    [request.scope, request.resource] = params::take(form, ["scope", "resource"], scratch)?;
+    let names = ["scope", "resource", "acr_values", "max_age"];
+    let [scope, resource, acr_values, max_age] = params::take(form, names, scratch)?;
+    (request.scope, request.resource, request.acr_values) = (scope, resource, acr_values);
+    request.max_age = seconds(scratch.text(max_age))?;
     match scratch.text(response_type) {
         "code" => {}
         "" => return Err(Fault::NoResponseType),
@@ -197,6 +205,15 @@ fn read_rest(form: Form<'_>, request: &mut Request, scratch: &mut Scratch<'_>) -
     request.challenge = Digest(base64::decode_array(scratch.text(challenge)).map_err(|_| Fault::NoChallenge)?);
     check_list(scratch.text(request.scope), scope::is_scope, Fault::BadScope)?;
     check_resources(scratch.text(request.resource))
+}
+
+/// More seconds than fit are as good as no limit.
+fn seconds(text: &str) -> Result<Option<u32>, Fault> {
+    match text {
+        "" => Ok(None),
+        _ if text.bytes().all(|b| b.is_ascii_digit()) => Ok(text.parse().ok()),
+        _ => Err(Fault::BadMaxAge),
+    }
 }
 
 /// The client is known. First of all: where may answers go?
@@ -290,6 +307,18 @@ impl<'r> NeedOwner<'r> {
         self.m.text(self.request.resource)
     }
 
+    /// One of which classes the login must be of, space-separated; empty if it does not matter. Where none can be had the
+    /// answer is refused. <https://www.rfc-editor.org/rfc/rfc9470#section-5>
+    pub fn acr_values(&self) -> &str {
+        self.m.text(self.request.acr_values)
+    }
+
+    /// Since when the person must have logged in, by the request's `max_age`: one whose login is older is to log in anew.
+    /// `None` if it does not matter.
+    pub fn login_since(&self) -> Option<UnixTime> {
+        login_since(&self.m, &self.request)
+    }
+
     /// The request as it came, for a page that sends the browser to it once more. It holds `state`: it goes into no log.
     pub fn query(&self) -> &str {
         self.m.text(self.request.query)
@@ -336,6 +365,13 @@ impl<'r> NeedOwner<'r> {
     }
 }
 
+/// Counted from when the request came, as a person takes their time for the page.
+fn login_since(m: &Machine<'_>, request: &Request) -> Option<UnixTime> {
+    let lifetime = u64::from(m.server.policy.pending_lifetime);
+    let began = request.pending.map_or(m.now.0, |(_, expires_at)| expires_at.0.saturating_sub(lifetime));
+    request.max_age.map(|max_age| UnixTime(began.saturating_sub(max_age.into())))
+}
+
 fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<Answered, Fault> {
     let (subject, auth_time, acr, agreed) = match owner {
         Owner::Approved { subject, auth_time, acr, scope } => (subject, auth_time, acr, scope),
@@ -343,6 +379,11 @@ fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Resul
         Owner::Denied if request.pending.is_some() => return Ok(Answered::Denied),
         Owner::Denied => return Err(Fault::Denied),
     };
+    let acr_values = m.text(request.acr_values);
+    let as_asked = acr_values.is_empty() || scope::contains(acr_values, acr);
+    if !as_asked || login_since(m, request).is_some_and(|since| auth_time < since) {
+        return Err(Fault::UnmetAuthentication);
+    }
     let asked = m.text(request.scope);
     // An empty word is none of those asked for, so that neither nothing nor a stray space is agreed to. A word that came
     // a thousand times would be kept a thousand times.

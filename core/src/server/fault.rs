@@ -80,6 +80,10 @@ faults! {
     BadState = InvalidRequest 400 "state may hold printable ASCII only",
     /// `request` or `request_uri` is not offered.
     RequestObject = InvalidRequest 400 "request and request_uri are not supported here",
+    /// `max_age` is no number of seconds.
+    BadMaxAge = InvalidRequest 400 "max_age must be a number of seconds",
+    /// The login is older than `max_age`, or of none of the classes in `acr_values`.
+    UnmetAuthentication = UnmetAuthenticationRequirements 403 "the login is not what max_age and acr_values ask for",
     /// `scope` is malformed.
     BadScope = InvalidScope 400 "scope is malformed",
     /// `scope` asks for more than the client or the grant has.

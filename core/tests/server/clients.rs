@@ -350,3 +350,18 @@ fn rfc6749_2_3_1_07_a_limit_on_guesses_knows_the_client_that_will_be_compared_an
         assert_eq!(named(header, content_type, body), None, "{header:?} {body}");
     }
 }
+
+#[cfg(feature = "serde")]
+#[test]
+fn rows_that_were_written_before_a_field_was_there_are_still_read() {
+    let mut w = World::new();
+    w.tokens("web");
+    let [client, ..] = w.store.load(&[Some(Key::client("web")), None, None, None]);
+    let grant = OwnedRecord::Grant(w.store.grant().1);
+    for (record, kind, field) in [(client.unwrap().0, "client", "access_token"), (grant, "grant", "acr")] {
+        let mut row = serde_json::to_value(&record).unwrap();
+        assert!(row[kind].as_object_mut().unwrap().remove(field).is_some(), "{row}");
+        let read: OwnedRecord = serde_json::from_value(row).unwrap();
+        assert_eq!(read, record);
+    }
+}

@@ -16,4 +16,5 @@ mod refresh;
 mod replies;
 mod resource;
 mod revoke;
+mod step_up;
 mod world;

@@ -1,8 +1,10 @@
 //! The metadata document says what the endpoints do.
 
 use crate::world::{ISSUER, World, query};
+use proptest::prelude::*;
+use valetkey::jose::{Algorithm, Material, PublicJwk, SymmetricJwk};
 use valetkey::secret::Secret;
-use valetkey::server::{BadServer, Policy, Server, ServerKey, write_metadata};
+use valetkey::server::{BadServer, Policy, Server, ServerKey, write_jwks, write_metadata};
 
 fn document() -> serde_json::Value {
     let mut room = [0; 4096];
@@ -82,6 +84,64 @@ fn rfc8414_2_07_rfc9700_2_1_1_09_rfc9207_2_3_01_it_promises_s256_and_iss() {
     let json = document();
     assert_eq!(json["code_challenge_methods_supported"], serde_json::json!(["S256"]));
     assert_eq!(json["authorization_response_iss_parameter_supported"], true);
+}
+
+#[test]
+fn rfc8414_2_01_it_names_a_key_set_only_if_there_are_signing_keys() {
+    assert_eq!(document()["jwks_uri"], "https://as.example/jwks.json");
+    let keys = [ServerKey::new(1, Secret::new([1; 32]))];
+    let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+    assert!(!write_metadata(&server, "", &mut [0; 4096]).unwrap().contains("jwks"));
+}
+
+#[test]
+fn signing_keys_have_a_name_of_their_own_and_a_public_half() {
+    use crate::world::PAIRS;
+    use valetkey::jose::{Key, parts::MacKey};
+    let keys = [ServerKey::new(1, Secret::new([1; 32]))];
+    let new = |signing: &[Key<'_>]| {
+        let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+        server.with_signing_keys(signing).map(|server| server.signing_keys().len())
+    };
+    let shared = MacKey::new(&SymmetricJwk { kid: "1", algorithm: Algorithm::Hs256, key: &[7; 32] });
+    let shared = shared.unwrap();
+    let [one, two] = [&PAIRS[0], &PAIRS[1]];
+    assert_eq!(new(&[Key::new("1", one), Key::new("2", two)]), Ok(2));
+    for bad in [&[Key::new("", one)][..], &[Key::new("1", one), Key::new("1", two)], &[Key::new("1", &shared)]] {
+        assert_eq!(new(bad), Err(BadServer::SigningKeys));
+    }
+    for bad in ["", "api", "https://api.example/#x", "https://a.example https://b.example"] {
+        let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+        assert_eq!(server.with_default_audience(bad).map(|_| ()), Err(BadServer::Audience), "{bad}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn rfc7517_9_01_no_published_set_has_a_private_or_shared_member(
+        kids in prop::collection::vec("\\PC{0,9}", 0..5), bytes in any::<[u8; 32]>(), rsa in any::<bool>(),
+    ) {
+        let n = [&[0xc1][..], &bytes.repeat(8)[1..255], &[1]].concat();
+        let keys: Vec<PublicJwk<'_>> = kids.iter().enumerate().map(|(i, kid)| PublicJwk {
+            kid,
+            algorithm: (i % 2 == 0).then_some(Algorithm::Rs256).filter(|_| rsa),
+            material: match i % 3 {
+                _ if rsa => Material::Rsa { n: &n, e: &[1, 0, 1] },
+                0 => Material::P256 { x: bytes, y: bytes },
+                1 => Material::Ed25519 { x: bytes },
+                _ => Material::P384 { x: [bytes[0]; 48], y: [bytes[1]; 48] },
+            },
+        }).collect();
+        let needed = write_jwks(&keys, &mut []).unwrap_err().needed;
+        let mut room = vec![0; needed];
+        let set: serde_json::Value = serde_json::from_str(write_jwks(&keys, &mut room).unwrap()).unwrap();
+        prop_assert_eq!(set["keys"].as_array().unwrap().len(), keys.len());
+        for key in set["keys"].as_array().unwrap() {
+            for (name, _) in key.as_object().unwrap() {
+                prop_assert!(["kty", "crv", "x", "y", "n", "e", "kid", "alg", "use"].contains(&name.as_str()), "{}", name);
+            }
+        }
+    }
 }
 
 #[test]

@@ -48,6 +48,11 @@ pub struct Pending {
     pub access_lifetime: u32,
     /// For how many seconds at most it can be renewed without asking; `None` if not at all.
     pub grant_lifetime: Option<u32>,
+    /// Of which classes the login must be, space-separated; empty if it does not matter. Where none can be had, the answer is
+    /// refused with `unmet_authentication_requirements`.
+    pub acr_values: String,
+    /// Since when the person must have logged in: one whose login is older is to log in anew. `None` if it does not matter.
+    pub login_since: Option<UnixTime>,
     /// The request as it came, without the `?`: after login a page can send the browser to `/authorize` once more with it.
     pub query: String,
     /// The request, for the page to carry in a form field and to send back by POST.
@@ -151,6 +156,8 @@ fn pending(need: &NeedOwner<'_>, browser: &str) -> Pending {
         resource: need.resource().to_owned(),
         access_lifetime: need.access_lifetime(),
         grant_lifetime: need.grant_lifetime(),
+        acr_values: need.acr_values().to_owned(),
+        login_since: need.login_since(),
         query: need.query().to_owned(),
         sealed: need.export(browser, &mut buf).expect("a request is at most `MAX_REQUEST` bytes").to_owned(),
     }
