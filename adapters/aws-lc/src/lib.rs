@@ -1,5 +1,5 @@
-//! Signatures by [aws-lc-rs](https://docs.rs/aws-lc-rs), for programs with an operating system: several times faster than
-//! the parts of the core, and able to sign.
+//! Signatures by [aws-lc-rs](https://docs.rs/aws-lc-rs), for programs with an operating system. They check RSA and ECDSA
+//! several times faster than the parts of the core, Ed25519 as fast, and they sign.
 //!
 //! | type | what it does |
 //! |---|---|

@@ -7,8 +7,8 @@ use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ORIGIN, VARY,
 };
-use common::Program;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use common::{Program, http};
+use reqwest::{Method, RequestBuilder, Response};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use valetkey::secret::Secret;
@@ -28,8 +28,7 @@ const METADATA: &str = "/.well-known/oauth-authorization-server";
 const SHARED: [(&str, &str); 3] = [("/token", "POST"), ("/revoke", "POST"), (METADATA, "GET")];
 
 fn preflight(url: &str, path: &str, method: &str, origin: &str) -> RequestBuilder {
-    Client::builder()
-        .no_proxy()
+    http()
         .build()
         .unwrap()
         .request(Method::OPTIONS, format!("{url}{path}"))
@@ -44,7 +43,7 @@ async fn ask(url: &str, path: &str, method: &str, origin: &str) -> Response {
 
 /// The request itself, of a client that nobody knows.
 async fn call(url: &str, path: &str, method: &str, origin: &str) -> Response {
-    let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let request = client.request(method.parse().unwrap(), format!("{url}{path}")).header(ORIGIN, origin);
     let form = request.header("content-type", "application/x-www-form-urlencoded");
     form.body("client_id=nobody&token=x&grant_type=x").send().await.unwrap()
@@ -85,7 +84,7 @@ async fn rfc7009_2_3_01_a_registered_page_may_ask_and_call_and_read_the_answer()
 async fn a_page_reads_that_it_is_made_to_wait() {
     let program = Program::start().await;
     let guess = "client_id=demo-web&client_secret=guessed&grant_type=client_credentials";
-    let client = Client::builder().no_proxy().build().unwrap();
+    let client = http().build().unwrap();
     let mut statuses = Vec::new();
     while statuses.last() != Some(&429) && statuses.len() < 40 {
         let request = client.post(format!("{}/token", program.url)).header(ORIGIN, DEMO).body(guess);

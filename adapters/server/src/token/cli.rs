@@ -28,7 +28,7 @@ pub struct Verify {
     #[arg(long, value_name = "FILE|URL")]
     pub jwks: Option<String>,
     /// Who must have issued it, letter by letter.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "VALETKEY_ISSUER")]
     pub issuer: Option<String>,
     /// For whom it must be.
     #[arg(long, value_name = "URL")]

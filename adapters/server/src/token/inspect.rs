@@ -151,3 +151,42 @@ fn shorten(text: &str, most: usize) -> String {
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn told(token: &str) -> String {
+        let mut out = Vec::new();
+        tell(token, Some("1700000000"), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn segment(text: &str) -> String {
+        base64::encode(text.as_bytes(), &mut vec![0; base64::encoded_len(text.len())]).unwrap().to_owned()
+    }
+
+    /// What may stand in a header or in claims, and what may not.
+    fn json() -> impl Strategy<Value = String> {
+        let member = (
+            "(alg|typ|kid|exp|nbf|cnf|aud|scope|.{0,6})",
+            "(\"[^\"]{0,12}\"|-?[0-9]{0,25}(\\.[0-9]{0,3})?|\\{\\}|\\[|.{0,6})",
+        );
+        let members = prop::collection::vec(member.prop_map(|(name, value)| format!("\"{name}\":{value}")), 0..6);
+        prop_oneof![members.prop_map(|members| format!("{{{}}}", members.join(","))), ".{0,40}"]
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_it_is_given_it_tells_something_that_steers_no_terminal(
+            header in json(), claims in json(), any in ".{1,60}", dots in "[A-Za-z0-9_.=-]{1,80}",
+        ) {
+            for token in [format!("{}.{}.AAAA", segment(&header), segment(&claims)), any, dots] {
+                let told = told(&token);
+                prop_assert!(told.to_lowercase().contains("verified"), "{}", told);
+                prop_assert!(told.chars().all(|c| c == '\n' || !c.is_control()), "{:?}", told);
+            }
+        }
+    }
+}

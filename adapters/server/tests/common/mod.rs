@@ -80,6 +80,12 @@ impl Answered {
     }
 }
 
+/// A client of plain HTTP, which wants to know by whom its TLS is as soon as the program has some.
+pub(crate) fn http() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().no_proxy()
+}
+
 impl Program {
     pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -108,9 +114,7 @@ impl Program {
 
     /// What serves at `url` already.
     pub(crate) fn at(url: String, store: MemoryStore) -> Self {
-        // With TLS built in, this plain one wants to know by whom as well.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let http = http().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { url, store, http }
     }
 
