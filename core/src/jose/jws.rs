@@ -2,7 +2,7 @@
 
 use super::base64url::{decode, decoded_len};
 use super::{Algorithm, Algorithms, Claims, ClaimsError, Key};
-use crate::text::json::{self, JsonError, Kind, Reader};
+use crate::text::json::{self, JsonError, Reader};
 use core::fmt;
 
 /// How long a token may be, seen before any work is done
@@ -138,18 +138,18 @@ impl<'a> Unverified<'a> {
         if token.len() > limits.token {
             return Err(JwsError::TooLong);
         }
-        let parts = |(at, _): (usize, &u8)| at;
-        let mut periods = token.as_bytes().iter().enumerate().filter(|(_, c)| **c == b'.').map(parts);
-        let (Some(first), Some(second), None) = (periods.next(), periods.next(), periods.next()) else {
-            return Err(JwsError::Segments);
-        };
+        let first = first_period(token.as_bytes()).ok_or(JwsError::Segments)?;
+        let second = last_period(token.as_bytes()).filter(|second| *second > first).ok_or(JwsError::Segments)?;
         if first > limits.header {
             return Err(JwsError::TooLong);
         }
         let (message, signature) = (token.get(..second), token.get(second.saturating_add(1)..));
         let (header, payload) = (token.get(..first), token.get(first.saturating_add(1)..second));
         let (header, scratch) = segment(header.unwrap_or_default(), scratch)?;
-        let (payload, scratch) = segment(payload.unwrap_or_default(), scratch)?;
+        let payload = payload.unwrap_or_default();
+        // A third period is foreign to base64url.
+        let (payload, scratch) =
+            segment(payload, scratch).map_err(|e| if payload.contains(['.']) { JwsError::Segments } else { e })?;
         let (signature, scratch) = segment(signature.unwrap_or_default(), scratch)?;
         let room = scratch.len().min(header.len());
         let (names, rest) = scratch.split_at_mut_checked(room).unwrap_or_default();
@@ -260,5 +260,23 @@ fn read_header<'a>(bytes: &'a [u8], scratch: &'a mut [u8]) -> Result<Header<'a>,
 }
 
 fn text<'a>(r: &mut Reader<'a>, name: &'static str) -> Result<&'a str, JwsError> {
-    if r.peek()? == Kind::String { Ok(r.string()?) } else { Err(JwsError::Malformed(name)) }
+    r.string().map_err(|e| if e.fault == json::Fault::WrongType { JwsError::Malformed(name) } else { e.into() })
+}
+
+/// Found by the chunk, as most of them have none.
+fn first_period(token: &[u8]) -> Option<usize> {
+    let passed = token.as_chunks().0.iter().take_while(has_no_period).count().saturating_mul(16);
+    let more = token.get(passed..)?.iter().position(|c| *c == b'.')?;
+    Some(passed.saturating_add(more))
+}
+
+/// The same from the end, as the signature is short.
+fn last_period(token: &[u8]) -> Option<usize> {
+    let passed = token.as_rchunks().1.iter().rev().take_while(has_no_period).count().saturating_mul(16);
+    let (rest, _) = token.split_at_checked(token.len().saturating_sub(passed))?;
+    rest.iter().rposition(|c| *c == b'.')
+}
+
+fn has_no_period(chunk: &&[u8; 16]) -> bool {
+    !chunk.iter().fold(false, |found, c| found | (*c == b'.'))
 }

@@ -5,8 +5,9 @@
 //! half a surrogate pair. It does not recurse, and the depth and the members of an object are limited. An integer is
 //! read as an integer: `1.0` is none. A value of another type than the one asked for is an error, never an absent one.
 //!
-//! The time is linear in the text's length: a byte is looked at once when it is read, and again at the end of each
-//! object that holds it, once for every eight members of that object. The reader itself takes less than 96 bytes.
+//! The time is linear in the text's length: a byte is looked at once when it is read. Where two names of an object may be
+//! the same, or one has escapes, its bytes are looked at again at its end, once for every eight of its members. The reader
+//! itself takes at most 96 bytes.
 //!
 //! ```
 //! use valetkey::text::json::{JsonError, Limits, Reader};
@@ -34,6 +35,7 @@
 mod de;
 mod fault;
 mod scan;
+mod seen;
 mod write;
 
 #[cfg(feature = "serde")]
@@ -107,6 +109,9 @@ pub struct Reader<'a> {
     depth: u8,
     /// One bit for each open array (0) or object (1), the innermost lowest.
     objects: u16,
+    /// One bit for each of them, the innermost lowest: whether it is an object of which two names may be the same.
+    doubtful: u16,
+    seen: seen::Seen,
     /// The members read so far of each open object, the outermost first.
     members: [u8; Limits::MAX_DEPTH as usize],
 }
@@ -127,7 +132,18 @@ impl<'a> Reader<'a> {
             Ok(text) => (text, 0, State::Value),
             Err(e) => ("", e.valid_up_to(), State::Failed(Fault::Utf8)),
         };
-        Self { text, scratch, at, limits, state, depth: 0, objects: 0, members: [0; Limits::MAX_DEPTH as usize] }
+        Self {
+            text,
+            scratch,
+            at,
+            limits,
+            state,
+            depth: 0,
+            objects: 0,
+            doubtful: 0,
+            seen: seen::Seen::default(),
+            members: [0; Limits::MAX_DEPTH as usize],
+        }
     }
 
     /// The type of the next value, which stays where it is.
@@ -166,6 +182,12 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here; the object has too many members; or, at its end, two of the same name.
     pub fn name(&mut self) -> Result<Option<&'a str>, JsonError> {
+        self.name_inline()
+    }
+
+    /// For the one loop that is run for each request; elsewhere the copies would take room.
+    #[inline(always)]
+    pub(crate) fn name_inline(&mut self) -> Result<Option<&'a str>, JsonError> {
         match self.raw_name()? {
             Some(name) => Ok(Some(self.unescaped(name)?)),
             None => Ok(None),
@@ -208,9 +230,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no string, is malformed, or has escapes and more characters than the scratch has left.
     pub fn string(&mut self) -> Result<&'a str, JsonError> {
-        self.expect(Kind::String)?;
-        let string = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-        self.pass(string.end.saturating_add(1));
+        if !self.begins(|b| b == b'"') {
+            self.expect(Kind::String)?;
+        }
+        let string = self.quoted()?;
         self.unescaped(string)
     }
 
@@ -272,10 +295,7 @@ impl<'a> Reader<'a> {
                 Kind::Null => self.literal("null")?,
                 Kind::Boolean => _ = self.boolean()?,
                 Kind::Number => _ = self.number()?,
-                Kind::String => {
-                    let string = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-                    self.pass(string.end.saturating_add(1));
-                }
+                Kind::String => _ = self.quoted()?,
                 Kind::Array => self.array()?,
                 Kind::Object => self.object()?,
             }
@@ -329,6 +349,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Quicker than to [`peek`](Self::peek), and says nothing of why not.
+    fn begins(&mut self, with: impl Fn(u8) -> bool) -> bool {
+        matches!(self.state, State::Value) && self.next_byte().is_some_and(with)
+    }
+
     fn expect(&mut self, kind: Kind) -> Result<(), JsonError> {
         if self.peek()? == kind { Ok(()) } else { self.fail(Fault::WrongType) }
     }
@@ -340,6 +365,7 @@ impl<'a> Reader<'a> {
         *members = 0;
         self.depth = self.depth.saturating_add(1);
         self.objects = self.objects << 1 | u16::from(kind == Kind::Object);
+        self.doubtful <<= 1;
         self.at = self.at.saturating_add(1);
         self.state = State::First;
         Ok(())
@@ -355,21 +381,22 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a comma or the beginning leads to one more name or element; otherwise `close` was passed.
+    #[inline(always)]
     fn more(&mut self, close: u8) -> Result<bool, JsonError> {
-        let first = match self.state {
-            State::First => true,
-            State::After => false,
-            State::Value | State::Failed(_) => return self.out_of_turn(),
-        };
+        let first = matches!(self.state, State::First);
+        if !first && !matches!(self.state, State::After) {
+            return self.out_of_turn();
+        }
         match self.next_byte() {
             Some(b) if b == close => {
                 self.depth = self.depth.saturating_sub(1);
                 self.objects >>= 1;
-                self.pass(self.at.saturating_add(1));
+                self.doubtful >>= 1;
+                self.pass(self.at.wrapping_add(1));
                 return Ok(false);
             }
             Some(_) if first => {}
-            Some(b',') => self.at = self.at.saturating_add(1),
+            Some(b',') => self.at = self.at.wrapping_add(1),
             Some(_) => return self.fail(Fault::Syntax),
             None => return self.fail(Fault::End),
         }
@@ -377,14 +404,16 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
+    #[inline(always)]
     fn raw_name(&mut self) -> Result<Option<scan::Quoted>, JsonError> {
         if self.inside() != Some(Kind::Object) {
             return self.out_of_turn();
         }
         let depth = usize::from(self.depth);
+        let doubtful = self.doubtful & 1 != 0;
         if !self.more(b'}')? {
             let close = self.at.saturating_sub(1);
-            return if scan::has_duplicate(self.text, close) {
+            return if doubtful && scan::has_duplicate(self.text, close) {
                 self.fail_at(Fault::Duplicate, close)
             } else {
                 Ok(None)
@@ -402,10 +431,13 @@ impl<'a> Reader<'a> {
             *members = members.saturating_add(1);
         }
         let name = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-        self.at = name.end.saturating_add(1);
+        if name.escaped || !self.seen.is_new(depth, name.hash) {
+            self.doubtful |= 1;
+        }
+        self.at = name.end.wrapping_add(1);
         match self.next_byte() {
             Some(b':') => {
-                self.at = self.at.saturating_add(1);
+                self.at = self.at.wrapping_add(1);
                 Ok(Some(name))
             }
             Some(_) => self.fail(Fault::Syntax),
@@ -413,17 +445,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A string that begins here.
+    #[inline(always)]
+    fn quoted(&mut self) -> Result<scan::Quoted, JsonError> {
+        let string = self.keep(scan::string(self.text.as_bytes(), self.at))?;
+        self.pass(string.end.wrapping_add(1));
+        Ok(string)
+    }
+
+    #[inline]
     fn unescaped(&mut self, string: scan::Quoted) -> Result<&'a str, JsonError> {
         let text = self.text;
         let raw = text.get(string.start..string.end).unwrap_or_default();
-        if !string.escaped {
-            return Ok(raw);
-        }
+        if string.escaped { self.unescape(raw, string.start) } else { Ok(raw) }
+    }
+
+    #[inline(never)]
+    fn unescape(&mut self, raw: &str, start: usize) -> Result<&'a str, JsonError> {
         let scratch = mem::take(&mut self.scratch);
         let mut len = 0usize;
         for c in scan::Unescaped(raw) {
             let end = len.saturating_add(c.len_utf8());
-            let Some(room) = scratch.get_mut(len..end) else { return self.fail_at(Fault::Scratch, string.start) };
+            let Some(room) = scratch.get_mut(len..end) else { return self.fail_at(Fault::Scratch, start) };
             let mut utf8 = [0; 4];
             for (to, from) in room.iter_mut().zip(c.encode_utf8(&mut utf8).bytes()) {
                 *to = from;
@@ -437,7 +480,9 @@ impl<'a> Reader<'a> {
 
     /// The text of a number, and whether it is an integer.
     fn any_number(&mut self) -> Result<(&'a str, bool), JsonError> {
-        self.expect(Kind::Number)?;
+        if !self.begins(|b| b.is_ascii_digit()) {
+            self.expect(Kind::Number)?;
+        }
         let number = self.keep(scan::number(self.text.as_bytes(), self.at))?;
         let text = self.text.get(self.at..number.end).unwrap_or_default();
         self.pass(number.end);

@@ -8,6 +8,8 @@ pub(super) struct Quoted {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) escaped: bool,
+    /// The same for all strings that are written alike; for one with escapes it says nothing.
+    pub(super) hash: usize,
 }
 
 /// A number's end, and whether it has neither fraction nor exponent.
@@ -19,7 +21,7 @@ pub(super) struct Number {
 
 pub(super) fn white_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
-        at = at.saturating_add(1);
+        at = at.wrapping_add(1);
     }
     at
 }
@@ -33,6 +35,7 @@ pub(super) fn literal(bytes: &[u8], at: usize, word: &str) -> Result<usize, Json
 }
 
 /// RFC 8259, section 6. `at` is the offset of the sign or of the first digit.
+#[inline]
 pub(super) fn number(bytes: &[u8], at: usize) -> Result<Number, JsonError> {
     let sign = usize::from(bytes.get(at) == Some(&b'-'));
     let first = at.saturating_add(sign);
@@ -55,29 +58,78 @@ pub(super) fn number(bytes: &[u8], at: usize) -> Result<Number, JsonError> {
 
 /// At least one digit.
 fn digits(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
-    expect(bytes, at, |b| b.is_ascii_digit())?;
-    let more = bytes.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
-    Ok(at.saturating_add(more))
+    let count = bytes.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+    if count == 0 {
+        expect(bytes, at, |b| b.is_ascii_digit())?;
+    }
+    Ok(at.wrapping_add(count))
 }
 
 /// RFC 8259, section 7. `at` is the offset of the opening quote; the bytes are known to be UTF-8.
+#[inline(always)]
 pub(super) fn string(bytes: &[u8], at: usize) -> Result<Quoted, JsonError> {
-    let start = at.saturating_add(1);
-    let mut quoted = Quoted { start, end: start, escaped: false };
+    let start = at.wrapping_add(1);
+    let mut quoted = Quoted { start, end: start, escaped: false, hash: 0 };
+    let mut rest = bytes.get(start..).unwrap_or_default();
     loop {
-        let end = quoted.end;
-        let step = match bytes.get(end) {
-            None => return Err(JsonError { fault: Fault::End, at: end }),
-            Some(b'"') => return Ok(quoted),
-            Some(0..=0x1f) => return Err(JsonError { fault: Fault::Control, at: end }),
+        let (word, more) = match rest.split_first_chunk() {
+            Some((word, more)) => (usize::from_le_bytes(*word), more),
+            None => (last_word(rest), [].as_slice()),
+        };
+        let stops = stops(word);
+        if stops == 0 {
+            quoted.hash = mix(quoted.hash, word);
+            rest = more;
+            continue;
+        }
+        let before_stop = (stops & stops.wrapping_neg()).wrapping_sub(1);
+        quoted.hash = mix(quoted.hash, word & before_stop);
+        let plain = stops.trailing_zeros() as usize / 8;
+        let end = bytes.len().wrapping_sub(rest.len()).wrapping_add(plain);
+        match rest.get(plain) {
+            Some(b'"') => return Ok(Quoted { end, ..quoted }),
             Some(b'\\') => {
                 quoted.escaped = true;
-                escape(bytes, end)?.1
+                let after = end.saturating_add(escape(bytes, end)?.1);
+                rest = bytes.get(after..).unwrap_or_default();
             }
-            Some(_) => 1,
-        };
-        quoted.end = end.saturating_add(step);
+            Some(_) => return Err(JsonError { fault: Fault::Control, at: end }),
+            None => return Err(JsonError { fault: Fault::End, at: end }),
+        }
     }
+}
+
+/// Strings are looked at by so many bytes at once, the first lowest.
+const WORD: usize = size_of::<usize>();
+
+/// The end of the text, with quotes after it: they stop the search, and are seen to be none.
+#[cold]
+fn last_word(rest: &[u8]) -> usize {
+    let mut word = [b'"'; WORD];
+    for (to, from) in word.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    usize::from_le_bytes(word)
+}
+
+/// The top bit of each byte that is a quote, a backslash or a control character. The lowest of them is right; above it
+/// there may be others, as the subtractions borrow.
+const fn stops(word: usize) -> usize {
+    // With the bit of 2 turned over, the quote (0x22) is next to the control characters.
+    let control_or_quote = (word ^ each(0x02)).wrapping_sub(each(0x21));
+    let backslash = (word ^ each(b'\\')).wrapping_sub(each(1));
+    (control_or_quote | backslash) & !word & each(0x80)
+}
+
+const fn each(byte: u8) -> usize {
+    usize::from_ne_bytes([byte; WORD])
+}
+
+/// Quick, and no more than that: whoever wants to can find names that hash alike.
+pub(super) const fn mix(hash: usize, word: usize) -> usize {
+    #[expect(clippy::cast_possible_truncation, reason = "half of it is as odd")]
+    const FACTOR: usize = 0x9e37_79b9_7f4a_7c15_u64 as usize;
+    (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
 }
 
 /// The character that the escape at `at` stands for, and the escape's length.
@@ -232,6 +284,37 @@ pub(super) fn has_duplicate(text: &str, close: usize) -> bool {
         }
         if names.clone().any(|earlier| held.iter().any(|later| same(earlier, later))) {
             return true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::format;
+
+    proptest! {
+        #[test]
+        fn a_string_ends_where_a_search_byte_by_byte_ends_it(text in "[a-z!#\\[\\]\u{1f} \"\u{7f}é€😀]{0,40}") {
+            let text = format!("\"{text}");
+            let stop = text.bytes().skip(1).position(|b| b == b'"' || b < b' ').map_or(text.len(), |at| at + 1);
+            match string(text.as_bytes(), 0) {
+                Ok(quoted) => prop_assert_eq!((quoted.end, text.as_bytes()[stop]), (stop, b'"')),
+                Err(JsonError { fault: Fault::Control, at }) => prop_assert!(at == stop && text.as_bytes()[at] < b' '),
+                Err(e) => prop_assert_eq!((e.fault, e.at, stop), (Fault::End, text.len(), text.len())),
+            }
+        }
+
+        /// Else a name could stand twice in an object unseen.
+        #[test]
+        fn the_same_string_has_the_same_hash_wherever_it_stands(
+            name in "[a-z_:/é]{0,20}", before in "[ a-z]{0,9}", after in "[ -~]{0,9}",
+        ) {
+            let alone = format!("\"{name}\"");
+            let within = format!("{before}\"{name}\"{after}");
+            let (alone, within) = (string(alone.as_bytes(), 0)?, string(within.as_bytes(), before.len())?);
+            prop_assert_eq!(alone.hash, within.hash);
         }
     }
 }
