@@ -101,7 +101,7 @@ fn needed<T>(value: Option<T>, name: &str) -> Result<T, Failed> {
 /// The named algorithms; if none is named, all that have a public key.
 pub(super) fn algorithms<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Algorithms, String> {
     let mut named = Vec::new();
-    for name in names {
+    for name in names.into_iter().map(str::trim) {
         let Some(algorithm) = Algorithm::from_name(name) else {
             let all: Vec<_> = Algorithm::ALL.into_iter().map(Algorithm::as_str).collect();
             return Err(format!("no algorithm `{}` is known here; there are {}", visible(name), all.join(", ")));
