@@ -5,12 +5,18 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
+import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
-import { SignJWT, UnsecuredJWT, decodeJwt, decodeProtectedHeader, exportJWK, exportSPKI, generateKeyPair } from 'jose';
+import {
+  SignJWT, UnsecuredJWT, createRemoteJWKSet, decodeJwt, decodeProtectedHeader, exportJWK, exportSPKI, generateKeyPair,
+  importJWK, jwtVerify,
+} from 'jose';
 import { Provider } from 'oidc-provider';
 
 const AUDIENCE = 'https://api.example';
 const ALGORITHMS = ['ES256', 'RS256', 'PS256', 'EdDSA'];
+/** Those of which the program makes keys by itself. */
+const OURS = ['ES256', 'RS256', 'EdDSA'];
 
 const base64url = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -71,6 +77,30 @@ async function oidcProvider() {
   return { issuer, issue, pairs, stop: () => server.close() && server.closeAllConnections() };
 }
 
+/** Our own program, with clients of signed tokens. Its private keys never leave it, so that nothing can be signed anew. */
+async function valetkey() {
+  const issuer = process.env.VALETKEY_SIGNED_ISSUER;
+  const lines = readFileSync(process.env.VALETKEY_SIGNED_CLIENTS, 'utf8').trim().split('\n');
+  const secrets = new Map(lines.map((line) => JSON.parse(line)).map((one) => [one.client_id, one.client_secret]));
+  const metadata = await (await fetch(`${issuer}/.well-known/oauth-authorization-server`)).json();
+  const { keys } = await (await fetch(metadata.jwks_uri)).json();
+  const publicKeys = new Map();
+  for (const key of keys) publicKeys.set(key.alg, await importJWK(key, key.alg, { extractable: true }));
+
+  async function issue(alg, scope = 'read') {
+    const id = `signed-${alg}`;
+    const response = await fetch(metadata.token_endpoint, {
+      method: 'POST',
+      headers: { authorization: `Basic ${btoa(`${id}:${secrets.get(id)}`)}` },
+      body: new URLSearchParams({ grant_type: 'client_credentials', scope }),
+    });
+    const body = await response.json();
+    assert.equal(response.status, 200, JSON.stringify(body));
+    return body.access_token;
+  }
+  return { issuer, issue, publicKeys, jwks: metadata.jwks_uri, keys, stop() {} };
+}
+
 /** The API, with three lines of guard. */
 async function guardedApi(issuer) {
   const api = spawn(process.env.VALETKEY_GUARDED_API, [issuer, AUDIENCE], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -84,10 +114,10 @@ async function guardedApi(issuer) {
 }
 
 /** A good token signed anew, and others to which something was done. */
-async function variants(token, alg, { pairs }) {
+async function variants(token, alg, { pairs, publicKeys }) {
   const [header, payload, signature] = token.split('.');
   const [head, claims] = [decodeProtectedHeader(token), decodeJwt(token)];
-  const { privateKey, publicKey } = pairs.get(alg);
+  const { privateKey, publicKey } = pairs?.get(alg) ?? { publicKey: publicKeys.get(alg) };
   const stranger = await generateKeyPair(alg, { extractable: true, ...(alg === 'EdDSA' && { crv: 'Ed25519' }) });
   const sign = (changes, more = {}, key = privateKey) => {
     const changed = { ...claims, ...changes };
@@ -111,8 +141,11 @@ async function variants(token, alg, { pairs }) {
     'the public key as a shared secret, as JWK': await hmac(JSON.stringify(await exportJWK(publicKey))),
     "a stranger's key under the same kid": await sign({}, {}, stranger.privateKey),
     "a stranger's key in the header": await sign({}, { jwk: await exportJWK(stranger.publicKey) }, stranger.privateKey),
-    'an unknown kid': await sign({}, { kid: 'another' }),
     'an extension that must be understood': `${base64url({ ...head, crit: ['x'], x: 1 })}.${payload}.${signature}`,
+  };
+  if (!privateKey) return { good: token, bad };
+  const resigned = {
+    'an unknown kid': await sign({}, { kid: 'another' }),
     'typ JWT': await sign({}, { typ: 'JWT' }),
     'no typ': await sign({}, { typ: undefined }),
     'another issuer': await sign({ iss: 'https://other.example' }),
@@ -129,11 +162,11 @@ async function variants(token, alg, { pairs }) {
     'no iat': await sign({ iat: undefined }),
     'bound to a key': await sign({ cnf: { jkt: 'x' } }),
   };
-  return { good: await sign({}), bad };
+  return { good: await sign({}), bad: { ...bad, ...resigned } };
 }
 
 // Whoever issues JWT access tokens for AUDIENCE can be added here: see what `oidcProvider` answers with.
-for (const start of [oidcProvider]) {
+for (const [start, algorithms] of [[oidcProvider, ALGORITHMS], [valetkey, OURS]]) {
   suite(`tokens of ${start.name}`, () => {
     let issuer;
     let api;
@@ -151,7 +184,7 @@ for (const start of [oidcProvider]) {
       assert.deepEqual([answer.status, answer.challenge], [401, `Bearer realm="${AUDIENCE}"`]);
     });
 
-    for (const alg of ALGORITHMS) {
+    for (const alg of algorithms) {
       test(`rfc9068_2_1_02 rfc9068_4_01 rfc9068_4_04 ${alg}: what the issuer signs is taken`, async () => {
         const token = await issuer.issue(alg);
         assert.equal(decodeProtectedHeader(token).alg, alg);
@@ -180,3 +213,36 @@ for (const start of [oidcProvider]) {
     }
   });
 }
+
+suite('what our program signs, in the hands of others', () => {
+  let issuer;
+  before(async () => {
+    issuer = await valetkey();
+  });
+
+  for (const alg of OURS) {
+    test(`rfc9068_2_1_01 rfc9068_2_2_01 ${alg}: jose takes it as an access token`, async () => {
+      const { payload } = await jwtVerify(await issuer.issue(alg), createRemoteJWKSet(new URL(issuer.jwks)), {
+        issuer: issuer.issuer,
+        audience: AUDIENCE,
+        typ: 'at+jwt',
+        algorithms: [alg],
+        requiredClaims: ['iss', 'exp', 'aud', 'sub', 'client_id', 'iat', 'jti'],
+      });
+      assert.equal(payload.client_id, `signed-${alg}`);
+      assert.equal(payload.sub, `client:signed-${alg}`, 'no person can be called so');
+      assert.equal(payload.scope, 'read');
+    });
+  }
+
+  test('rfc7517_9_01 rfc7517_7_01 what is published is public, and called what it is', async () => {
+    const response = await fetch(issuer.jwks);
+    assert.equal(response.headers.get('content-type'), 'application/jwk-set+json');
+    const known = new Set(['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'alg', 'use']);
+    assert.ok(issuer.keys.length >= OURS.length);
+    for (const key of issuer.keys) {
+      assert.deepEqual(Object.keys(key).filter((name) => !known.has(name)), [], key.kid);
+      assert.ok(['EC', 'OKP', 'RSA'].includes(key.kty) && key.kid && key.alg);
+    }
+  });
+});

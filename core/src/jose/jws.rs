@@ -145,11 +145,11 @@ impl<'a> Unverified<'a> {
         }
         let (message, signature) = (token.get(..second), token.get(second.saturating_add(1)..));
         let (header, payload) = (token.get(..first), token.get(first.saturating_add(1)..second));
-        let (header, scratch) = segment(header.unwrap_or_default(), scratch)?;
         let payload = payload.unwrap_or_default();
-        // A third period is foreign to base64url.
-        let (payload, scratch) =
-            segment(payload, scratch).map_err(|e| if payload.contains(['.']) { JwsError::Segments } else { e })?;
+        // A third period is foreign to base64url, and is looked for only where something was.
+        let why = |e| if payload.contains(['.']) { JwsError::Segments } else { e };
+        let (header, scratch) = segment(header.unwrap_or_default(), scratch).map_err(why)?;
+        let (payload, scratch) = segment(payload, scratch).map_err(why)?;
         let (signature, scratch) = segment(signature.unwrap_or_default(), scratch)?;
         let room = scratch.len().min(header.len());
         let (names, rest) = scratch.split_at_mut_checked(room).unwrap_or_default();

@@ -6,7 +6,7 @@
 
 use super::authorize::NeedOwner;
 use super::caller::{Caller, Checked};
-use super::change::{Change, Committed, Event, EventKind, Expect, Found, Key, Keys, Put, Version};
+use super::change::{Change, Committed, Event, EventKind, Expect, Found, Key, Keys, Kind, Put, Version, sha256};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::record::{Access, Client, Code, Digest, GrantState, Record};
@@ -16,6 +16,10 @@ use super::{ENTROPY, Server, authorize, introspect, pending, revoke, token};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
 use crate::time::UnixTime;
+
+/// Seconds for which a driver may send a change again of which it does not know whether it was applied; drivers of ours give
+/// up after two.
+const ASKED_AGAIN: u32 = 60;
 
 /// Most commits that one request tries.
 const MAX_COMMITS: u8 = 3;
@@ -311,17 +315,23 @@ impl<'r> NeedCommit<'r> {
                 [code(redeemed, At(*code_at), true), grant(At(*grant_at)), issued(new), None, None, None]
             }
             // The new row first: the grant may have moved on before a lost acknowledgement is asked for again. A signed
-            // token has none; then such a change ends as a replay, and its grant with it.
-            Transition::Rotate { grant_at, access: new } => match issued(new) {
-                Some(new) => [Some(new), grant(At(*grant_at)), None, None, None, None],
-                None => [grant(At(*grant_at)), None, None, None, None, None],
-            },
+            // token has no row, so that a mark stands for it, as long as anyone could ask.
+            Transition::Rotate { grant_at, access: new } => {
+                let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
+                [issued(new).or_else(mark), grant(At(*grant_at)), None, None, None, None]
+            }
             Transition::End { grant_at, .. } => [grant(At(*grant_at)), None, None, None, None, None],
             Transition::EndAccess { expect, access: ended, keep_until } => {
                 [access(ended, *expect, *keep_until), None, None, None, None, None]
             }
         };
         Change { id: self.id(), puts, holds: self.holds(), event: Some(self.event()) }
+    }
+
+    /// A key that this change alone writes.
+    fn mark(&self) -> Key {
+        let id = sha256(&[&self.grant.key.id.0, &self.id().get().to_be_bytes()]);
+        Key { kind: Kind::Used, id }
     }
 
     /// From the entropy; each attempt has its own, as each may be another transition of the same records.
