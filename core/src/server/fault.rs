@@ -94,6 +94,8 @@ faults! {
     ResourceNotAllowed = InvalidTarget 400 "the resource is unknown or not allowed here",
     /// A signed access token is for one resource, and the request leaves several.
     SeveralResources = InvalidTarget 400 "an access token of this client is for one resource: name one",
+    /// The signed access token would be longer than a parameter may be, so that nobody could revoke it.
+    LongToken = InvalidScope 400 "the access token would be too long: ask for less scope",
     /// `grant_type` is missing.
     NoGrantType = InvalidRequest 400 "grant_type is missing",
     /// `grant_type` is unknown here.

@@ -95,10 +95,11 @@ fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Transi
             (_, Some((access, at, key))) if access.expires_at != REVOKED => {
                 (key, Expect::At(at), keep(access.scope)?, keep(access.resource)?, access.issued_at, REVOKED)
             }
-            // It gets a record now, which says that it was revoked for as long as it could be shown.
+            // It gets a record now, which says that it was revoked for as long as its grant is known: of two servers one may
+            // forget records while the other, whose clock is behind, still takes the token.
             (Presented::Signed(token), None) if m.now < token.expires_at => {
                 let key = Key { kind: Kind::Access, id: token.digest };
-                (key, Expect::Absent, token.scope, token.audience, token.issued_at, token.expires_at)
+                (key, Expect::Absent, token.scope, token.audience, token.issued_at, kept.expires_at)
             }
             _ => return Ok(None),
         };

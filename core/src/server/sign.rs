@@ -5,6 +5,7 @@
 
 use super::fault::Fault;
 use super::kept::Kept;
+use super::params::MAX_PARAMETER;
 use super::reply::Outcome;
 use super::step::{Machine, NeedCommit, Step, Transition};
 use super::token::{AccessToken, Tokens};
@@ -66,6 +67,10 @@ impl<'r> NeedSign<'r> {
             return m.refuse(Fault::BadSignature);
         }
         match m.scratch.write(|w| push(w, signature)) {
+            // What is longer could come back to no endpoint of ours, neither to be introspected nor to be revoked.
+            Ok(signature) if m.text(message).len().saturating_add(m.text(signature).len()) >= MAX_PARAMETER => {
+                m.refuse(Fault::LongToken)
+            }
             Ok(signature) => {
                 tokens.access = AccessToken::Signed { message, signature };
                 finish(m, commit, tokens)

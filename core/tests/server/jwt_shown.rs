@@ -252,3 +252,33 @@ proptest! {
         prop_assert_eq!(&seen[0], &seen[1]);
     }
 }
+
+/// Two servers' clocks differ by a little, and the faster one sweeps.
+#[test]
+fn a_revoked_token_stays_revoked_where_the_clock_is_behind_the_one_that_swept() {
+    let mut w = signing(Algorithm::Es256);
+    let tokens = w.tokens("web");
+    assert_eq!(w.revoke("web", &tokens.access()).status, 200);
+    w.store.sweep(w.now + 660);
+    for back in [1, 30, 599] {
+        w.now += 600 - back;
+        assert!(!w.active(&tokens.access()), "{back}");
+        w.now -= 600 - back;
+    }
+}
+
+#[test]
+fn what_is_issued_can_be_introspected_and_revoked() {
+    let scope: Vec<_> = (10..42).map(|n| format!("{n}{}", "x".repeat(100))).collect();
+    for (words, issued) in [(24, true), (32, false)] {
+        let mut w = signing(Algorithm::Es256);
+        w.store.change_client("web", |client| client.scope = scope[..words].join(" "));
+        let done = w.token("web", &OWN);
+        assert_eq!(done.status == 200, issued, "{words}: {done:?}");
+        if issued {
+            assert!(w.active(&done.access()));
+            assert_eq!(w.revoke("web", &done.access()).status, 200);
+            assert!(!w.active(&done.access()));
+        }
+    }
+}
