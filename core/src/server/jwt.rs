@@ -65,6 +65,10 @@ pub(super) struct Facts {
 pub(super) fn compose(m: &mut Machine<'_>, key: &Key<'_>, grant: &Kept, facts: &Facts) -> Result<Span, Fault> {
     let (server, own) = (m.server, m.caller.resource);
     one_resource(m.text(facts.resource))?;
+    // An account may be older than the rule that it is named otherwise.
+    if is_clients(m.text(grant.subject)) {
+        return Err(Fault::BadRecord);
+    }
     let span = m.scratch.compose(|kept, w| {
         let text = |span| kept.text(span);
         let audience = [text(facts.resource), only(text(own)), server.default_audience()];

@@ -432,3 +432,16 @@ fn the_first_key_of_an_algorithm_signs_and_the_others_still_recognise() {
     w.server = server(Policy::OAUTH21, &[1]);
     assert!(w.active(&old) && !w.active(&new), "that key is not known here");
 }
+
+/// An account may be older than the rule that keeps its subject apart from those of clients.
+#[test]
+fn rfc9068_5_01_a_grant_of_an_account_that_is_named_as_a_client_gives_no_signed_token() {
+    let mut w = signing(Algorithm::Es256);
+    let tokens = w.tokens("web");
+    let (key, mut grant) = w.store.grant();
+    grant.subject = "client:web".to_owned();
+    grant.account = None;
+    w.store.put(key, OwnedRecord::Grant(grant));
+    let done = w.refresh("web", &tokens.refresh());
+    assert!(done.gives_nothing() && done.status != 200, "{done:?}");
+}
