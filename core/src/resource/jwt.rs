@@ -1,7 +1,7 @@
 //! Signed access tokens, checked where they are shown. <https://www.rfc-editor.org/rfc/rfc9068#section-4>
 
-use super::{Access, Issuer, Policy, Refusal};
-use crate::jose::{Algorithm, Claims, JwsError, Key, Limits, Unverified, find};
+use super::{Access, Policy, Refusal};
+use crate::jose::{Algorithm, Algorithms, Claims, JwsError, Key, Limits, Unverified, find};
 use crate::secret::SecretText;
 use crate::text::scope;
 use crate::time::UnixTime;
@@ -54,41 +54,56 @@ pub fn validate<'r>(
     now: UnixTime,
     scratch: &'r mut [u8],
 ) -> Result<Access<'r>, Refusal> {
-    let presented = Presented::read(token.expose(), policy, scratch)?;
-    let header = presented.token.header();
+    let Read::Signed(presented) = Presented::read(token.expose(), policy, now, scratch)? else {
+        return Err(Refusal::Issuer);
+    };
     let own = keys.iter().find(|keys| keys.issuer == presented.issuer());
-    let key = own.and_then(|own| find(own.keys.iter().copied(), header.algorithm, header.kid));
+    let key = own.and_then(|own| find(own.keys.iter().copied(), presented.algorithm(), presented.kid()));
     presented.judge(&key.ok_or(Refusal::UnknownKey)?, policy, now)
 }
 
-/// A signed token, taken apart, of an issuer that is trusted for such. Nothing is proven yet.
+/// What a token turned out to be.
+#[expect(clippy::large_enum_variant, reason = "there is no heap to box into, and it lives for one call")]
+pub(super) enum Read<'r, 'p> {
+    /// A signed one, whose key is needed.
+    Signed(Presented<'r>),
+    /// One of this issuer, which wants to be asked about all of its tokens.
+    Asked(&'p str),
+}
+
+/// A signed token of an issuer that is trusted for such, and what it lets its bearer do, if it is proven.
 #[derive(Debug)]
 pub(super) struct Presented<'r> {
     token: Unverified<'r>,
-    claims: Claims<'r>,
-    issuer: &'r str,
+    access: Access<'r>,
 }
 
 impl<'r> Presented<'r> {
-    /// Everything that can be seen without a key and a clock.
-    pub(super) fn read(token: &'r str, policy: &Policy<'_>, scratch: &'r mut [u8]) -> Result<Self, Refusal> {
+    /// All that can be seen without a key, so that none is fetched for what is refused all the same.
+    pub(super) fn read<'p>(
+        token: &'r str,
+        policy: &Policy<'p>,
+        now: UnixTime,
+        scratch: &'r mut [u8],
+    ) -> Result<Read<'r, 'p>, Refusal> {
         let limits = Limits { token: super::MAX_TOKEN, ..Limits::DEFAULT };
         let mut token = Unverified::read(token, limits, scratch)?;
         let claims = token.claims(policy.audience.resource())?;
         let issuer = claims.issuer.ok_or(Refusal::Missing("iss"))?;
         let trusted = policy.issuers.iter().find(|trusted| trusted.name == issuer).ok_or(Refusal::Issuer)?;
-        let rules = trusted.jwt_rules().ok_or(Refusal::Issuer)?;
+        let Some(rules) = trusted.jwt_rules() else { return Ok(Read::Asked(trusted.name)) };
         if !rules.algorithms.contains(token.header().algorithm) {
             return Err(JwsError::NotAllowed.into());
         }
         if !token.header().is_type(rules.typ) {
             return Err(Refusal::Type);
         }
-        Ok(Self { token, claims, issuer })
+        let access = claimed(&claims, issuer, token.payload(), policy.leeway, now)?;
+        Ok(Read::Signed(Self { token, access }))
     }
 
     pub(super) const fn issuer(&self) -> &'r str {
-        self.issuer
+        self.access.issuer
     }
 
     pub(super) const fn algorithm(&self) -> Algorithm {
@@ -101,38 +116,39 @@ impl<'r> Presented<'r> {
 
     pub(super) fn judge(self, key: &Key<'_>, policy: &Policy<'_>, now: UnixTime) -> Result<Access<'r>, Refusal> {
         // Only what the policy allows was read.
-        self.token.check(key, crate::jose::Algorithms::of(&[self.algorithm()]))?;
-        let Self { token, claims, issuer } = self;
-        let expires_at = claims.expires_at.ok_or(Refusal::Missing("exp"))?;
-        if !claims.for_audience.ok_or(Refusal::Missing("aud"))? {
-            return Err(Refusal::Audience);
-        }
-        let subject = claims.subject.ok_or(Refusal::Missing("sub"))?;
-        let client_id = claims.client_id.ok_or(Refusal::Missing("client_id"))?;
-        claims.issued_at.ok_or(Refusal::Missing("iat"))?;
-        let id = claims.id.ok_or(Refusal::Missing("jti"))?;
-        if now >= expires_at.plus(policy.leeway) {
-            return Err(Refusal::Expired);
-        }
-        if claims.not_before.is_some_and(|not_before| now.plus(policy.leeway) < not_before) {
-            return Err(Refusal::NotYet);
-        }
-        if claims.bound {
-            return Err(Refusal::Bound);
-        }
-        let access = Access {
-            issuer,
-            client_id,
-            subject,
-            scope: claims.scope.unwrap_or_default(),
-            expires_at,
-            auth_time: claims.auth_time,
-            acr: claims.acr.unwrap_or_default(),
-            id,
-            claims: token.payload(),
-        };
-        allowed(access, policy, now)
+        self.token.check(key, Algorithms::of(&[self.algorithm()]))?;
+        allowed(self.access, policy, now)
     }
+}
+
+/// What the claims come to now, if they are proven.
+fn claimed<'r>(
+    claims: &Claims<'r>,
+    issuer: &'r str,
+    payload: &'r [u8],
+    leeway: u32,
+    now: UnixTime,
+) -> Result<Access<'r>, Refusal> {
+    let expires_at = claims.expires_at.ok_or(Refusal::Missing("exp"))?;
+    if !claims.for_audience.ok_or(Refusal::Missing("aud"))? {
+        return Err(Refusal::Audience);
+    }
+    let subject = claims.subject.ok_or(Refusal::Missing("sub"))?;
+    let client_id = claims.client_id.ok_or(Refusal::Missing("client_id"))?;
+    claims.issued_at.ok_or(Refusal::Missing("iat"))?;
+    let id = claims.id.ok_or(Refusal::Missing("jti"))?;
+    if now >= expires_at.plus(leeway) {
+        return Err(Refusal::Expired);
+    }
+    if claims.not_before.is_some_and(|not_before| now.plus(leeway) < not_before) {
+        return Err(Refusal::NotYet);
+    }
+    if claims.bound {
+        return Err(Refusal::Bound);
+    }
+    let (scope, acr) = (claims.scope.unwrap_or_default(), claims.acr.unwrap_or_default());
+    let auth_time = claims.auth_time;
+    Ok(Access { issuer, client_id, subject, scope, expires_at, auth_time, acr, id, claims: payload })
 }
 
 /// What is asked of every token, once it is known to be good: the scopes, and the login that it comes from.
@@ -151,9 +167,4 @@ pub(super) fn allowed<'a>(access: Access<'a>, policy: &Policy<'_>, now: UnixTime
         return Err(Refusal::Login);
     }
     Ok(access)
-}
-
-/// Whether some issuer has signed tokens, and whether one is asked.
-pub(super) fn kinds(issuers: &[Issuer<'_>]) -> (bool, bool) {
-    (issuers.iter().any(|issuer| issuer.jwt_rules().is_some()), issuers.iter().any(Issuer::is_asked))
 }

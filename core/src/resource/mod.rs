@@ -57,6 +57,7 @@ use crate::time::UnixTime;
 use crate::wire::header::Header;
 use crate::wire::introspection::Introspection;
 use core::fmt;
+use jwt::{Presented, Read};
 
 /// Most bytes of an access token; a longer one is refused as malformed.
 pub const MAX_TOKEN: usize = 8 * 1024;
@@ -154,17 +155,18 @@ pub fn check<'r>(authorization: Header<'r>, policy: &Policy<'r>, now: UnixTime, 
     if token.len() > MAX_TOKEN || !grammar::is_b64token(token) {
         return done(Some(Refusal::Request));
     }
-    let introspect = || Check::Introspect(NeedIntrospect { token: SecretText::new(token), policy: *policy, now });
-    let (signed, asked) = jwt::kinds(policy.issuers);
-    if !signed {
-        return introspect();
+    let ask =
+        |issuer| Check::Introspect(NeedIntrospect { token: SecretText::new(token), issuer, policy: *policy, now });
+    // Nobody else's token is shown to one of several issuers: whose it is, is not to be seen.
+    let unsigned = || policy.asked().map_or_else(|| done(Some(Refusal::Issuer)), ask);
+    if !policy.takes_signed() {
+        return unsigned();
     }
-    match jwt::Presented::read(token, policy, scratch) {
-        Ok(presented) => Check::Key(NeedKey { presented, policy: *policy, now }),
+    match Presented::read(token, policy, now, scratch) {
+        Ok(Read::Signed(presented)) => Check::Key(NeedKey { presented, policy: *policy, now }),
+        Ok(Read::Asked(issuer)) => ask(issuer),
         // It is no signed token at all.
-        Err(Refusal::Jws(JwsError::Segments | JwsError::Base64 | JwsError::Header(_))) if asked => introspect(),
-        // It is one, of an issuer that wants to be asked about all of its tokens.
-        Err(Refusal::Issuer) if asked => introspect(),
+        Err(Refusal::Jws(JwsError::Segments | JwsError::Base64 | JwsError::Header(_))) if policy.asks() => unsigned(),
         Err(why) => done(Some(why)),
     }
 }
@@ -173,7 +175,7 @@ pub fn check<'r>(authorization: Header<'r>, policy: &Policy<'r>, now: UnixTime, 
 #[must_use]
 #[derive(Debug)]
 pub struct NeedKey<'r> {
-    presented: jwt::Presented<'r>,
+    presented: Presented<'r>,
     policy: Policy<'r>,
     now: UnixTime,
 }
@@ -219,6 +221,7 @@ impl<'r> NeedKey<'r> {
 #[derive(Debug)]
 pub struct NeedIntrospect<'r> {
     token: SecretText<'r>,
+    issuer: &'r str,
     policy: Policy<'r>,
     now: UnixTime,
 }
@@ -229,9 +232,9 @@ impl<'r> NeedIntrospect<'r> {
         self.token
     }
 
-    /// Whom to ask: the first of the policy's issuers that has opaque tokens.
-    pub fn issuer(&self) -> &'r str {
-        self.policy.issuers.iter().find(|issuer| issuer.is_asked()).map_or("", |issuer| issuer.name)
+    /// Whom to ask: the one of the policy's issuers that the token names, or the only one that has opaque tokens.
+    pub const fn issuer(&self) -> &'r str {
+        self.issuer
     }
 
     /// Decides.
@@ -240,7 +243,7 @@ impl<'r> NeedIntrospect<'r> {
     /// What to answer with: `invalid_token`, or `insufficient_scope` with the scope that is needed.
     pub fn resume<'a>(self, answer: &Introspection<'a>) -> Result<Access<'a>, Refused<'r>> {
         let policy = &self.policy;
-        let of_issuer = answer.issuer.is_empty() || answer.issuer == self.issuer();
+        let of_issuer = answer.issuer.is_empty() || answer.issuer == self.issuer;
         let for_us = match policy.audience {
             Audience::Required(resource) => scope::contains(answer.audience, resource),
             Audience::IfNamed(resource) => answer.audience.is_empty() || scope::contains(answer.audience, resource),

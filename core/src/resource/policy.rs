@@ -106,8 +106,9 @@ impl<'p> Policy<'p> {
 
     /// Tokens of these issuers, for this audience, with each of these scopes (space-separated; empty for none). An
     /// answer of introspection that names no issuer passes, as `iss` is optional in
-    /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2) and the asked server is its issuer; of
-    /// several issuers the first that has opaque tokens is asked.
+    /// [RFC 7662 section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2) and the asked server is its issuer. Of
+    /// the issuers one may have opaque tokens: with several of them, tokens that name no issuer are refused, as one issuer
+    /// would be shown what is another's.
     pub const fn new(issuers: &'p [Issuer<'p>], audience: Audience<'p>, scope: &'p str) -> Self {
         Self { issuers, audience, scope, step_up: StepUp { acr_values: "", max_age: None }, leeway: 0, metadata: "" }
     }
@@ -152,6 +153,25 @@ impl<'p> Policy<'p> {
         let mut pairs = form.split(['&']).filter_map(|pair| pair.split_once(['=']));
         let second = pairs.any(|(name, value)| !value.is_empty() && Encoded::new(name).is("access_token"));
         if second { Err(self.challenge(Some(Refusal::Request))) } else { Ok(()) }
+    }
+
+    /// Whether some issuer has signed tokens.
+    pub(super) fn takes_signed(&self) -> bool {
+        self.issuers.iter().any(|issuer| issuer.jwt_rules().is_some())
+    }
+
+    /// Whether some issuer is asked about tokens that are not signed.
+    pub(super) fn asks(&self) -> bool {
+        self.issuers.iter().any(Issuer::is_asked)
+    }
+
+    /// The only issuer that is asked about tokens that are not signed.
+    pub(super) fn asked(&self) -> Option<&'p str> {
+        let mut asked = self.issuers.iter().filter(|issuer| issuer.is_asked());
+        match (asked.next(), asked.next()) {
+            (Some(only), None) => Some(only.name),
+            _ => None,
+        }
     }
 
     /// How a refusal is told; `None` for a request without credentials.

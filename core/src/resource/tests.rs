@@ -183,3 +183,33 @@ proptest! {
         prop_assert!(!shown.contains(&token), "{shown}");
     }
 }
+
+#[test]
+fn of_several_issuers_none_is_shown_what_may_be_anothers() {
+    let issuers = [Issuer::opaque("https://partner.example"), Issuer::opaque("https://as.example")];
+    let policy = Policy::new(&issuers, Audience::Required("https://api.example"), "");
+    let Check::Done(refused) = check(Header::One("Bearer abc"), &policy, NOW, &mut []) else { panic!() };
+    assert_eq!(refused.why, Some(Refusal::Issuer));
+
+    let algorithms = crate::jose::Algorithms::ASYMMETRIC;
+    let issuers = [Issuer::opaque("https://partner.example"), Issuer::jwt("https://as.example", algorithms)];
+    let policy = Policy::new(&issuers, Audience::Required("https://api.example"), "");
+    let asked = |token: &str| {
+        let header = format!("Bearer {token}");
+        match check(Header::One(&header), &policy, NOW, &mut [0; 512]) {
+            Check::Introspect(need) => Ok(String::from(need.issuer())),
+            Check::Done(refused) => Err(refused.why),
+            Check::Key(need) => panic!("a key of {}", need.issuer()),
+        }
+    };
+    // A JWT of {"alg":"ES256"}, with an issuer and an empty signature.
+    let signed = |issuer: &str| {
+        let mut buf = [0; 128];
+        let claims = format!(r#"{{"iss":"{issuer}"}}"#);
+        format!("eyJhbGciOiJFUzI1NiJ9.{}.", crate::text::base64::encode(claims.as_bytes(), &mut buf).unwrap())
+    };
+    assert_eq!(asked("abc"), Ok("https://partner.example".into()), "the only one that is asked");
+    assert_eq!(asked(&signed("https://partner.example")), Ok("https://partner.example".into()), "it is named");
+    assert_eq!(asked(&signed("https://other.example")), Err(Some(Refusal::Issuer)));
+    assert_eq!(asked(&signed("https://as.example")), Err(Some(Refusal::Type)));
+}

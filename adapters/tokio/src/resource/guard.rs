@@ -88,7 +88,7 @@ impl Guard {
     }
 
     /// Takes tokens of these issuers, whose names differ, and for this audience, whatever their scope. A signed token says
-    /// whose it is; about any other the first issuer is asked that can be.
+    /// whose it is; about any other the one issuer is asked that can be, and none where several can.
     pub fn of(issuers: impl IntoIterator<Item = Issuer>, audience: Audience<'_>) -> Self {
         let asked = Asked {
             resource: audience.resource().to_owned(),

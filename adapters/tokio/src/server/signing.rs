@@ -1,8 +1,10 @@
 //! Signed access tokens: the keys that are published, and who holds their private halves.
 
+use super::DEADLINE;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use tokio::time::timeout;
 use valetkey::jose::{Algorithm, Key, PublicJwk, Verify};
 use valetkey::server::{NeedSign, Step, write_jwks};
 
@@ -36,7 +38,9 @@ impl fmt::Debug for Signer {
 /// Answers the need, or tells the client to come again.
 pub(super) async fn sign<'r>(need: NeedSign<'r>, signer: Option<&Signer>) -> Step<'r> {
     let signature = match signer {
-        Some(Signer(sign)) => sign(need.kid(), need.algorithm(), need.message()).await,
+        Some(Signer(sign)) => {
+            timeout(DEADLINE, sign(need.kid(), need.algorithm(), need.message())).await.ok().flatten()
+        }
         None => None,
     };
     match signature {
