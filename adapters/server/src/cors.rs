@@ -1,7 +1,7 @@
 //! Cross-origin requests: a page of a browser-based client may call the endpoints that it needs, from the origins of the
 //! redirect URIs that live clients registered, and from nowhere else. <https://fetch.spec.whatwg.org/#http-cors-protocol>
 //!
-//! Shared are the token and revocation endpoints and the metadata. Introspection is not, as only APIs call it, whose
+//! Shared are the token and revocation endpoints, the metadata and the key set. Introspection is not, as only APIs call it, whose
 //! secrets have no place in a browser; nor is what a browser is sent to, `/authorize` and the pages
 //! (<https://www.rfc-editor.org/rfc/rfc9700#section-2.6>). Cookies are never let through.
 //!
@@ -143,14 +143,19 @@ fn one_origin(headers: &HeaderMap) -> Option<String> {
 }
 
 /// What is shared: paths, and the method of each.
-struct Paths([(String, &'static str); 3]);
+struct Paths([(String, &'static str); 4]);
 
 impl Paths {
     fn of(issuer: &str) -> Self {
         let base = Site::of(issuer).base().to_owned();
         let metadata = Site::of(&metadata_url(issuer)).base().to_owned();
         let at = |endpoint: Endpoint| format!("{base}{}", endpoint.path());
-        Self([(at(Endpoint::Token), "POST"), (at(Endpoint::Revoke), "POST"), (metadata, "GET")])
+        Self([
+            (at(Endpoint::Token), "POST"),
+            (at(Endpoint::Revoke), "POST"),
+            (metadata, "GET"),
+            (at(Endpoint::Jwks), "GET"),
+        ])
     }
 
     fn method(&self, path: &str) -> Option<&'static str> {
@@ -234,6 +239,7 @@ mod tests {
         let paths = Paths::of("https://as.example/one");
         assert_eq!(paths.method("/one/token"), Some("POST"));
         assert_eq!(paths.method("/one/revoke"), Some("POST"));
+        assert_eq!(paths.method("/one/jwks.json"), Some("GET"));
         assert_eq!(paths.method("/.well-known/oauth-authorization-server/one"), Some("GET"));
         for path in ["/token", "/one/introspect", "/one/authorize", "/one/token/", "/one"] {
             assert_eq!(paths.method(path), None, "{path}");

@@ -99,7 +99,7 @@ words! {
 }
 words! {
     /// The endpoints.
-    At: Metadata = "metadata", Authorize = "authorize", Login = "login", Consent = "consent", Token = "token",
+    At: Metadata = "metadata", Jwks = "jwks", Authorize = "authorize", Login = "login", Consent = "consent", Token = "token",
         Revoke = "revoke", Introspect = "introspect", Account = "account", Other = "other"
 }
 words! {
@@ -324,6 +324,7 @@ impl Endpoints {
             return At::Metadata;
         }
         match path.strip_prefix(&self.base).unwrap_or_default() {
+            "/jwks.json" => At::Jwks,
             "/authorize" => At::Authorize,
             "/login" => At::Login,
             "/consent" => At::Consent,
@@ -346,6 +347,7 @@ mod tests {
         let endpoints = Endpoints::of("https://as.example/one");
         let name = |path| endpoints.at(path).word().1;
         assert_eq!(name("/one/token"), "token");
+        assert_eq!(name("/one/jwks.json"), "jwks");
         assert_eq!(name("/one/account/end"), "account");
         assert_eq!(name("/.well-known/oauth-authorization-server/one"), "metadata");
         for path in ["/token", "/one", "/one/", "/one/accounts", "/one/token/x", "/one/assets/valetkey.css", "/healthz"]

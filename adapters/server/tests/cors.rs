@@ -25,7 +25,7 @@ use valetkey_tokio::store::{By, Store, StoreError};
 
 const DEMO: &str = "http://127.0.0.1:9099";
 const METADATA: &str = "/.well-known/oauth-authorization-server";
-const SHARED: [(&str, &str); 3] = [("/token", "POST"), ("/revoke", "POST"), (METADATA, "GET")];
+const SHARED: [(&str, &str); 4] = [("/token", "POST"), ("/revoke", "POST"), (METADATA, "GET"), ("/jwks.json", "GET")];
 
 fn preflight(url: &str, path: &str, method: &str, origin: &str) -> RequestBuilder {
     http()

@@ -70,12 +70,14 @@ async fn requests_refusals_and_the_store_are_counted() {
     assert_eq!(ask(&program, "guessed").await.status, 401);
     assert_eq!(program.get("/nothing", HeaderMap::new()).await.status, 404);
     assert_eq!(program.get("/.well-known/oauth-authorization-server", HeaderMap::new()).await.status, 200);
+    assert_eq!(program.get("/jwks.json", HeaderMap::new()).await.status, 200);
 
     let shown = Shown::read(&there).await;
     assert_eq!(shown.value(r#"valetkey_requests_total{endpoint="token",status="2xx"}"#), 2.0, "{}", shown.0);
     assert_eq!(shown.value(r#"valetkey_requests_total{endpoint="token",status="4xx"}"#), 1.0);
     assert_eq!(shown.value(r#"valetkey_requests_total{endpoint="other",status="4xx"}"#), 1.0);
     assert_eq!(shown.value(r#"valetkey_requests_total{endpoint="metadata",status="2xx"}"#), 1.0);
+    assert_eq!(shown.value(r#"valetkey_requests_total{endpoint="jwks",status="2xx"}"#), 1.0);
     assert_eq!(shown.value(r#"valetkey_refusals_total{endpoint="token",reason="WrongSecret"}"#), 1.0);
     assert_eq!(shown.value(r#"valetkey_request_duration_seconds_count{endpoint="token"}"#), 3.0);
     assert_eq!(shown.value(r#"valetkey_request_duration_seconds_bucket{le="+Inf",endpoint="token"}"#), 3.0);
