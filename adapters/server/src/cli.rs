@@ -42,7 +42,7 @@ pub enum KeysCommand {
     /// Draw a new server key, which makes all tokens and cookies from then on.
     ///
     /// The old ones stay for as long as something that they made may be in use. A running server takes the new one at
-    /// SIGHUP.
+    /// SIGHUP, and seals the signing keys anew under it.
     RotateServer,
     /// Those in the database, which sign access tokens.
     #[command(flatten)]

@@ -63,7 +63,7 @@ impl fmt::Display for KeysError {
             Self::Missing(path) => write!(
                 f,
                 "there are no server keys at {}: restore the file from its backup. If it is lost, draw a new key with \
-                 `valetkey keys rotate-server`; all refresh tokens and logins then end",
+                 `valetkey keys rotate-server`; all refresh tokens and logins then end, and new signing keys are made",
                 path.display()
             ),
             Self::Content(path, why) => {

@@ -53,7 +53,8 @@ fn rotate(options: &Options) -> ExitCode {
     match Keys::rotate(&path, now.0, keep) {
         Ok((id, old)) => {
             say(&format_args!(
-                "{}: key {id} is current now. Send SIGHUP to a server that runs, so that it takes it.",
+                "{}: key {id} is current now. Send SIGHUP to a server that runs, so that it takes it and seals the signing \
+                 keys anew.",
                 path.display()
             ));
             if old > 0 {

@@ -104,7 +104,7 @@ async fn execute(command: &Command, config: &Config, db: &Path, out: &mut dyn Wr
         Command::Audit(asked) => audit::show(asked, &Records::existing(db)?, out).await,
         Command::Db(DbCommand::Backup { file }) => db::back_up(file, config, db, out).await,
         Command::Check => db::check(config, db, out).await,
-        Command::SigningKey(command) => keys::run(command, &Records::existing(db)?, config, out).await,
+        Command::SigningKey(command) => keys::run(command, db, config, out).await,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::people::People;
 use crate::seed::Known;
 use crate::serve::{self, Front};
 use crate::sessions::Sessions;
-use crate::signing_keys::{self, Sealing};
+use crate::signing_keys::{self, Following, Sealing};
 use crate::{api, demo, guesses, seed};
 use std::error::Error;
 use std::fmt;
@@ -53,9 +53,9 @@ impl<S> Program<S> {
 }
 
 impl<S: Store> Program<S> {
-    /// Signs and publishes with the signing keys that the store has, for as long as what it gives is run.
-    pub fn follow_signing_keys(&self) -> impl Future<Output = ()> + Send + use<S> {
-        signing_keys::follow(Arc::clone(&self.server), Arc::clone(&self.sealing))
+    /// What lets it sign and publish with the signing keys that the store has, for as long as that is run.
+    pub fn following_signing_keys(&self) -> Following<S> {
+        Following::new(Arc::clone(&self.server), Arc::clone(&self.sealing))
     }
 }
 

@@ -71,7 +71,10 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
     }
     aside.spawn(upkeep::records(store));
     aside.spawn(upkeep::events(database, DAY * config.audit.keep_days.get()));
-    aside.spawn(program.follow_signing_keys());
+    // No command reaches what is in memory.
+    if let Db::File(_) = config.db {
+        aside.spawn(program.following_signing_keys().run());
+    }
     aside.spawn(reload(asked_to_reload, tls, key_file(config), program));
     Ok(serve::run_with(listener, app, options, stop, serve::GRACE).await?)
 }
@@ -101,14 +104,20 @@ pub fn key_file(config: &Config) -> Option<PathBuf> {
     config.server_key_file.clone().or_else(beside)
 }
 
-/// A key is drawn for what has none yet. A file that was named must be there, and so must that of a database with grants:
-/// a new key would end them without a word.
-async fn keys(config: &Config, database: &Database) -> Result<Keys, Box<dyn Error>> {
+/// The server keys. One is drawn for what has none yet. A file that was named must be there, and so must that of a database
+/// with grants or signing keys: a new key would end them without a word.
+///
+/// # Errors
+/// Those of the file and of the store.
+pub async fn keys<S: Store>(config: &Config, store: &S) -> Result<Keys, Box<dyn Error>> {
     let now = unix_time().ok_or(CLOCK)?.0;
     Ok(match key_file(config) {
         None => Keys::draw(now)?,
         Some(path) => {
-            let in_use = !database.scan(By::Kind(Kind::Grant), None, 1).await?.is_empty();
+            let mut in_use = false;
+            for kind in [Kind::Grant, Kind::SigningKey] {
+                in_use |= !store.scan(By::Kind(kind), None, 1).await?.is_empty();
+            }
             if config.server_key_file.is_some() || in_use {
                 Keys::read(&path)?
             } else {

@@ -1,11 +1,13 @@
 //! The keys that sign access tokens: pairs in the store, their private halves sealed under the server keys.
 //!
 //! Neither the database nor the server keys alone sign anything. A pair for each of [`FIRST`] is made on the first start;
-//! `valetkey keys` adds others and retires them beside a running server, which looks for that every few seconds.
+//! `valetkey keys` adds others and retires them beside a running server, which looks for that every few seconds. Of an
+//! algorithm the newest pair signs that can be opened; the others are published, and what they signed is recognised.
 
 use crate::database::in_time;
 use crate::system::{CLOCK, drawn, unix_time};
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -19,32 +21,39 @@ use valetkey_aws_lc::{self as aws_lc, PublicKey};
 use valetkey_tokio::server::{self, AuthorizationServer, Signer, Signing};
 use valetkey_tokio::store::{By, Store, StoreError};
 
-/// Those of which a pair is made where none signs: short and quick; short, quick and the same each time; and the one that
-/// every API knows ([RFC 9068 section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
+/// Those of which there is always a pair: short and quick; short, quick and the same each time; and the one that every API
+/// knows ([RFC 9068 section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
 pub const FIRST: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
 
 /// How often a server looks for what commands have changed.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// More pairs than anyone has.
-const MOST: usize = 200;
+/// Pairs that are read at once.
+const PAGE: usize = 200;
 
 /// Under which the pairs are sealed: the current one first.
 pub type Sealing = Arc<RwLock<Arc<[Secret<32>]>>>;
+
+/// A pair as it is kept.
+pub type Kept = (OwnedSigningKey, Version);
 
 /// The pairs of a store, the newest first.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn kept<S: Store>(store: &S) -> Result<Vec<(OwnedSigningKey, Version)>, StoreError> {
-    let page = in_time(store.scan(By::Kind(Kind::SigningKey), None, MOST)).await?;
-    let mut keys: Vec<_> = page
-        .into_iter()
-        .filter_map(|(_, record, at)| match record {
+pub async fn kept<S: Store>(store: &S) -> Result<Vec<Kept>, StoreError> {
+    let (mut keys, mut after) = (Vec::new(), None);
+    loop {
+        let page = in_time(store.scan(By::Kind(Kind::SigningKey), after, PAGE)).await?;
+        after = page.last().map(|(key, ..)| *key).filter(|_| page.len() >= PAGE);
+        keys.extend(page.into_iter().filter_map(|(_, record, at)| match record {
             OwnedRecord::SigningKey(key) => Some((key, at)),
             _ => None,
-        })
-        .collect();
+        }));
+        if after.is_none() {
+            break;
+        }
+    }
     keys.sort_by(|(a, _), (b, _)| b.created_at.cmp(&a.created_at).then_with(|| a.kid.cmp(&b.kid)));
     Ok(keys)
 }
@@ -54,13 +63,17 @@ pub async fn kept<S: Store>(store: &S) -> Result<Vec<(OwnedSigningKey, Version)>
 /// # Errors
 /// Those of the store, and when the operating system gives no random bytes or time.
 pub async fn add<S: Store>(store: &S, sealing: &Secret<32>, algorithm: Algorithm) -> Result<String, StoreError> {
-    let pair = spawn_blocking(move || aws_lc::SigningKey::generate(algorithm)).await;
+    let pair = spawn_blocking(move || generate(algorithm)).await;
     let pair = pair.map_err(|error| StoreError::because("no signing key could be made", error))?;
     let pair = pair.map_err(|error| StoreError::because("no signing key could be made", error))?;
     let sealed = pair.seal(sealing).map_err(|error| StoreError::because("a signing key could not be sealed", error))?;
     let (public, now) = (pair.public_json(), unix_time().ok_or_else(|| StoreError::new(CLOCK))?);
+    // The newest signs, so this one is newer, also than one of the same second.
+    let others = kept(store).await?;
+    let newest = others.iter().filter(|(key, _)| key.algorithm == algorithm).map(|(key, _)| key.created_at).max();
+    let created_at = newest.map_or(now, |newest| now.max(newest.plus(1)));
     let record =
-        SigningKey { kid: pair.kid(), algorithm, public: &public, sealed: &sealed, created_at: now, retired_at: None };
+        SigningKey { kid: pair.kid(), algorithm, public: &public, sealed: &sealed, created_at, retired_at: None };
     let change = add_signing_key(drawn()?, now, record)
         .map_err(|error| StoreError::because("the signing key that was made cannot be kept", error))?;
     match commit(store, &change).await? {
@@ -69,52 +82,103 @@ pub async fn add<S: Store>(store: &S, sealing: &Secret<32>, algorithm: Algorithm
     }
 }
 
-/// What a server signs and publishes with at its start; a pair is made for each of [`FIRST`] that has none.
+/// Of which the id does not begin with `-`, as `keys remove` would take that for an option.
+fn generate(algorithm: Algorithm) -> Result<aws_lc::SigningKey, aws_lc::KeyError> {
+    loop {
+        let pair = aws_lc::SigningKey::generate(algorithm)?;
+        if !pair.kid().starts_with('-') {
+            return Ok(pair);
+        }
+    }
+}
+
+/// The ids of the pairs that are to sign, and that no server key opens.
+pub fn closed(kept: Vec<Kept>, sealing: &[Secret<32>]) -> Vec<String> {
+    Found::open(kept, sealing).closed().map(str::to_owned).collect()
+}
+
+/// What a server signs and publishes with at its start. Pairs are made where one is missing; no two servers do so at once,
+/// as each claims its database before.
 ///
 /// # Errors
 /// Those of [`add`].
 pub async fn first<S: Store>(store: &S, sealing: &[Secret<32>]) -> Result<Signing, StoreError> {
+    Ok(complete(store, kept(store).await?, sealing).await?.signing())
+}
+
+/// What was found at the last look, and by which server keys it was opened.
+type Seen = (Vec<(String, Version)>, Arc<[Secret<32>]>);
+
+/// Lets a server sign and publish with the pairs that its store has, also with those that commands add and retire meanwhile.
+pub struct Following<S> {
+    server: Arc<AuthorizationServer<S>>,
+    sealing: Sealing,
+    seen: Option<Seen>,
+}
+
+impl<S> fmt::Debug for Following<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Following").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+impl<S: Store> Following<S> {
+    pub(crate) const fn new(server: Arc<AuthorizationServer<S>>, sealing: Sealing) -> Self {
+        Self { server, sealing, seen: None }
+    }
+
+    /// Looks every few seconds, for ever.
+    pub async fn run(mut self) {
+        loop {
+            sleep(EVERY).await;
+            if let Err(error) = self.look().await {
+                tracing::error!(error = %error.causes(), "the server goes on with the signing keys that it has");
+            }
+        }
+    }
+
+    /// Looks once. Pairs are made where one is missing, as when the server keys are all new, and sealed anew where the
+    /// server key was rotated.
+    ///
+    /// # Errors
+    /// Those of the store; then all stays as it is until the next look.
+    pub async fn look(&mut self) -> Result<(), StoreError> {
+        let keys = Arc::clone(&self.sealing.read().unwrap_or_else(PoisonError::into_inner));
+        let found = kept(self.server.store()).await?;
+        let versions: Vec<_> = found.iter().map(|(key, at)| (key.kid.clone(), *at)).collect();
+        if self.seen.as_ref().is_some_and(|(seen, by)| *seen == versions && Arc::ptr_eq(by, &keys)) {
+            return Ok(());
+        }
+        let signing = complete(self.server.store(), found, &keys).await?.signing();
+        self.server
+            .replace_signing(signing)
+            .map_err(|error| StoreError::because("the signing keys in the store cannot be used", error))?;
+        self.seen = Some((versions, keys));
+        Ok(())
+    }
+}
+
+/// Opens what is there, makes a pair where one is missing, and seals anew what is sealed under an older server key.
+async fn complete<S: Store>(store: &S, kept: Vec<Kept>, sealing: &[Secret<32>]) -> Result<Found, StoreError> {
     let current = sealing.first().ok_or_else(|| StoreError::new("there is no server key"))?;
-    let mut found = Found::open(kept(store).await?, sealing);
-    let missing: Vec<_> = FIRST.into_iter().filter(|algorithm| !found.sign(*algorithm)).collect();
+    let mut found = Found::open(kept, sealing);
+    for kid in found.closed() {
+        tracing::error!(
+            kid,
+            "no server key opens a signing key, so that it signs nothing: send SIGHUP if the key file was changed, or \
+             restore it; if that server key is lost, retire the signing key with `valetkey keys remove`"
+        );
+    }
+    let missing = found.missing();
     for algorithm in &missing {
         let kid = add(store, current, *algorithm).await?;
         tracing::info!(%algorithm, kid, "a signing key was made");
     }
     if !missing.is_empty() {
-        found = Found::open(kept(store).await?, sealing);
+        found = Found::open(self::kept(store).await?, sealing);
     }
     found.reseal(store, sealing).await?;
-    Ok(found.signing())
-}
-
-/// Lets a server sign and publish with the pairs that are there, for ever, also with those that commands add and retire
-/// meanwhile.
-pub async fn follow<S: Store>(server: Arc<AuthorizationServer<S>>, sealing: Sealing) {
-    let (mut seen, mut opened_by) = (Vec::new(), None);
-    loop {
-        sleep(EVERY).await;
-        let keys = Arc::clone(&sealing.read().unwrap_or_else(PoisonError::into_inner));
-        let now = match kept(server.store()).await {
-            Ok(now) => now,
-            Err(error) => {
-                tracing::error!(error = %error.causes(), "whether signing keys have changed is not known");
-                continue;
-            }
-        };
-        let versions: Vec<_> = now.iter().map(|(key, at)| (key.kid.clone(), *at)).collect();
-        if versions == seen && opened_by.as_ref().is_some_and(|before| Arc::ptr_eq(before, &keys)) {
-            continue;
-        }
-        let found = Found::open(now, &keys);
-        if let Err(error) = found.reseal(server.store(), &keys).await {
-            tracing::error!(error = %error.causes(), "signing keys stay sealed under an older server key");
-        }
-        if let Err(error) = server.replace_signing(found.signing()) {
-            tracing::error!(%error, "the server goes on with the signing keys that it has");
-        }
-        (seen, opened_by) = (versions, Some(keys));
-    }
+    Ok(found)
 }
 
 /// The pairs of a store, opened as far as they can be.
@@ -129,12 +193,27 @@ struct Pair {
 }
 
 impl Found {
-    fn open(kept: Vec<(OwnedSigningKey, Version)>, sealing: &[Secret<32>]) -> Self {
+    fn open(kept: Vec<Kept>, sealing: &[Secret<32>]) -> Self {
         Self(kept.into_iter().filter_map(|(kept, at)| Pair::open(kept, at, sealing)).collect())
     }
 
-    fn sign(&self, algorithm: Algorithm) -> bool {
-        self.0.iter().any(|pair| pair.kept.algorithm == algorithm && pair.private.is_some())
+    /// The ids of those that are to sign and cannot.
+    fn closed(&self) -> impl Iterator<Item = &str> {
+        let closed = self.0.iter().filter(|pair| pair.is_to_sign() && pair.private.is_none());
+        closed.map(|pair| &*pair.kept.kid)
+    }
+
+    /// The algorithms that are to sign, and for which no pair can.
+    fn missing(&self) -> Vec<Algorithm> {
+        let wanted = self.0.iter().filter(|pair| pair.is_to_sign()).map(|pair| pair.kept.algorithm);
+        let mut missing = Vec::new();
+        for algorithm in FIRST.into_iter().chain(wanted) {
+            let signs = self.0.iter().any(|pair| pair.kept.algorithm == algorithm && pair.private.is_some());
+            if !signs && !missing.contains(&algorithm) {
+                missing.push(algorithm);
+            }
+        }
+        missing
     }
 
     /// Seals under the current server key what an older one opened, as that will go.
@@ -184,13 +263,11 @@ impl Pair {
         };
         let open = |key| aws_lc::SigningKey::open(key, kept.algorithm, &kept.kid, &kept.sealed).ok();
         let private = sealing.iter().enumerate().find_map(|(n, key)| Some((Arc::new(open(key)?), n > 0)));
-        if private.is_none() && kept.retired_at.is_none() {
-            tracing::error!(
-                kid = kept.kid,
-                "no server key opens a signing key: it signs no more; retire it with `valetkey keys remove`"
-            );
-        }
         Some(Self { kept, at, verifier, private })
+    }
+
+    const fn is_to_sign(&self) -> bool {
+        self.kept.retired_at.is_none()
     }
 }
 

@@ -161,6 +161,37 @@ fn a_lost_key_file_is_not_drawn_anew_in_silence() {
 }
 
 #[test]
+fn with_the_server_keys_lost_new_signing_keys_are_made_and_the_old_ones_are_told() {
+    let folder = Folder::new();
+    folder.serve().stop();
+    let list = |state: &str| {
+        let output = folder.valetkey(&["keys", "list"]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let lines = text.lines().filter(|line| line.contains(state));
+        lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let lost = list("signs");
+    assert_eq!(lost.len(), 3);
+    fs::remove_file(folder.key_file()).unwrap();
+    let told = folder.fails(&["--listen", "127.0.0.1:0"]);
+    assert!(told.contains("new signing keys"), "nothing was issued, and still it is not done in silence: {told}");
+    assert!(folder.valetkey(&["keys", "rotate-server"]).status().unwrap().success());
+    let told = folder.fails(&["check"]);
+    assert!(lost.iter().all(|kid| told.contains(kid)) && told.contains("restore the key file"), "{told}");
+
+    let mut server = folder.serve();
+    for kid in &lost {
+        server.until_it_says(kid);
+    }
+    server.stop();
+    assert_eq!((list("signs").len(), list("replaced")), (3, lost.clone()), "each by a new one");
+    for kid in &lost {
+        assert!(folder.valetkey(&["keys", "remove", kid]).status().unwrap().success());
+    }
+    assert!(folder.valetkey(&["check"]).status().unwrap().success());
+}
+
+#[test]
 fn keys_rotate_while_the_server_runs() {
     let folder = Folder::new();
     let mut server = folder.serve();

@@ -23,7 +23,7 @@ pub enum Command {
     /// Back the database up.
     #[command(subcommand)]
     Db(DbCommand),
-    /// Check settings, database and server keys, without serving.
+    /// Check settings, database and keys, without serving.
     Check,
     /// What stands under `keys`.
     #[command(skip)]
@@ -47,6 +47,9 @@ pub enum SigningKeyCommand {
     Remove {
         /// Its id, as `keys list` shows it.
         kid: String,
+        /// It leaked: publish it no more either, so that all that it signed is refused.
+        #[arg(long)]
+        leaked: bool,
     },
 }
 

@@ -6,16 +6,16 @@ use super::records::{Records, drawn};
 use super::table::{Row, Table, object, visible};
 use super::{Failed, count, show_secret, typed};
 use crate::passwords::{Password, Passwords};
+use crate::signing_keys::{self, FIRST, Kept};
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;
 use std::io::Write;
 use std::path::Path;
 use valetkey::jose::Algorithm;
-use valetkey::server::change::{Key, Kind};
-use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, OwnedClient, OwnedRecord};
+use valetkey::server::change::Key;
+use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes, OwnedClient};
 use valetkey::server::{OperateError, change_client, register_client, remove_client, secret_digest};
 use valetkey::text::grammar;
-use valetkey_tokio::store::By;
 use zeroize::Zeroizing;
 
 pub(super) async fn run(command: &ClientCommand, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
@@ -96,12 +96,25 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
     };
     let change = register_client(drawn()?, now()?, client).map_err(|error| Failed::Usage(error.to_string()))?;
     let records = Records::open(db)?;
+    if let AccessTokenFormat::Jwt(algorithm) = access_token {
+        can_sign(&records, algorithm).await?;
+    }
     if !records.commit(&(&change).into()).await? {
         let (there, _) = records.client(id).await?;
         let why = if there.live { "exists already" } else { "was removed, and its id is not used again" };
         return Err(Failed::Not(format!("client `{}` {why}; choose another id", visible(id))));
     }
     tell(id, "is added", secret.drawn.as_deref().map(String::as_str), asked.format.json, out)
+}
+
+/// A client is not to wait for a key that nobody makes; those of [`FIRST`] are made by the server.
+async fn can_sign(records: &Records, algorithm: Algorithm) -> Result<(), Failed> {
+    let kept = signing_keys::kept(records.store()).await.map_err(|error| Failed::from_error(&error))?;
+    let signs = |(key, _): &Kept| key.algorithm == algorithm && key.retired_at.is_none();
+    if FIRST.contains(&algorithm) || kept.iter().any(signs) {
+        return Ok(());
+    }
+    Err(Failed::Not(format!("no key signs {algorithm} tokens: add one first with `valetkey keys add {algorithm}`")))
 }
 
 fn grant_types(asked: &ClientAdd) -> GrantTypes {
@@ -179,29 +192,19 @@ impl From<OwnedClient> for Shown {
     }
 }
 
-impl Row<6> for Shown {
-    const HEAD: [&'static str; 6] = ["CLIENT_ID", "NAME", "STATE", "KIND", "GRANTS", "SCOPE"];
+impl Row<7> for Shown {
+    const HEAD: [&'static str; 7] = ["CLIENT_ID", "NAME", "STATE", "KIND", "TOKENS", "GRANTS", "SCOPE"];
 
-    fn cells(&self) -> [String; 6] {
+    fn cells(&self) -> [String; 7] {
         let text = str::to_owned;
-        let Self { client_id, name, state, kind, scope, .. } = self;
-        [client_id.clone(), name.clone(), text(state), text(kind), self.grants.join(" "), scope.clone()]
+        let Self { client_id, name, state, kind, access_tokens, scope, .. } = self;
+        let [state, kind, tokens] = [state, kind, access_tokens].map(|word| text(word));
+        [client_id.clone(), name.clone(), state, kind, tokens, self.grants.join(" "), scope.clone()]
     }
 }
 
 async fn list(records: &Records, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
-    let (mut clients, mut after) = (Vec::new(), None);
-    loop {
-        let (page, next) = records.page(By::Kind(Kind::Client), after).await?;
-        clients.extend(page.into_iter().filter_map(|(_, record)| match record {
-            OwnedRecord::Client(client) => Some(Shown::from(client)),
-            _ => None,
-        }));
-        after = next;
-        if after.is_none() {
-            break;
-        }
-    }
+    let mut clients: Vec<_> = records.clients().await?.into_iter().map(Shown::from).collect();
     clients.sort_by(|a, b| a.client_id.cmp(&b.client_id));
     Table::new(json).page(out, &clients)
 }

@@ -8,6 +8,7 @@ use crate::keys::Keys;
 use crate::passwords::Passwords;
 use crate::program::has_demo;
 use crate::serve::tls::Tls;
+use crate::signing_keys::{self, Kept};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use valetkey::server::change::Kind;
@@ -38,7 +39,8 @@ pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Re
         Tls::open(files).map_err(|error| Failed::from_error(&error))?;
         writeln!(out, "certificates  good: {shown}")?;
     }
-    let in_use = if db.exists() {
+    let (mut in_use, mut signing) = (false, Vec::new());
+    if db.exists() {
         let records = Records::existing(db)?;
         let grants = check_database(&records, db, out).await?;
         if has_demo(config, records.store(), &Passwords::new(1, 0))
@@ -47,19 +49,38 @@ pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Re
         {
             writeln!(out, "demo          there, with secrets that everyone knows; served to this machine alone")?;
         }
-        grants > 0
+        signing = signing_keys::kept(records.store()).await.map_err(|error| Failed::from_error(&error))?;
+        in_use = grants > 0 || !signing.is_empty();
     } else {
         writeln!(out, "database      not there yet: {}; `valetkey serve` makes it", db.display())?;
-        false
-    };
-    let keys = keys_of(config, db);
-    if keys.exists() || in_use || config.server_key_file.is_some() {
-        Keys::read(&keys).map_err(|error| Failed::from_error(&error))?;
-        writeln!(out, "server keys   good: {}", keys.display())?;
-    } else {
-        writeln!(out, "server keys   not there yet: {}; `valetkey serve` draws them", keys.display())?;
     }
-    Ok(())
+    let file = keys_of(config, db);
+    if !(file.exists() || in_use || config.server_key_file.is_some()) {
+        return Ok(writeln!(out, "server keys   not there yet: {}; `valetkey serve` draws them", file.display())?);
+    }
+    let keys = Keys::read(&file).map_err(|error| Failed::from_error(&error))?;
+    writeln!(out, "server keys   good: {}", file.display())?;
+    check_signing(signing, &keys, &file, out)
+}
+
+/// Says what the signing keys are, and whether those open that are to sign.
+fn check_signing(signing: Vec<Kept>, keys: &Keys, file: &Path, out: &mut dyn Write) -> Result<(), Failed> {
+    let retired = signing.iter().filter(|(key, _)| key.retired_at.is_some()).count();
+    let sign = signing.len() - retired;
+    let closed = signing_keys::closed(signing, &keys.for_sealing());
+    if !closed.is_empty() {
+        return Err(Failed::Not(format!(
+            "no server key in {} opens the signing {} {}: restore the key file under which they were made. If it is lost, a \
+             start makes new signing keys; then retire these with `valetkey keys remove`",
+            file.display(),
+            if closed.len() == 1 { "key" } else { "keys" },
+            closed.join(", ")
+        )));
+    }
+    if sign == 0 {
+        return Ok(writeln!(out, "signing keys  not there yet; `valetkey serve` makes them")?);
+    }
+    Ok(writeln!(out, "signing keys  good: {sign} to sign, {retired} retired")?)
 }
 
 /// Says what is in the database, and gives the number of grants.

@@ -6,14 +6,14 @@ use super::clock::{now, shown};
 use super::records::Records;
 use super::table::{Row, Table, visible};
 use crate::config::Config;
-use crate::keys::Keys;
-use crate::run::key_file;
-use crate::signing_keys;
+use crate::run;
+use crate::signing_keys::{self, FIRST, Kept};
 use serde::Serialize;
 use std::io::Write;
+use std::path::Path;
 use valetkey::jose::Algorithm;
-use valetkey::server::change::{Key, Version};
-use valetkey::server::record::{OwnedRecord, OwnedSigningKey};
+use valetkey::server::change::Key;
+use valetkey::server::record::{AccessTokenFormat, OwnedRecord, OwnedSigningKey};
 use valetkey::server::retire_signing_key;
 
 /// Seconds for which the public half of a retired pair is published beyond the life of the last token that it signed, as
@@ -22,14 +22,18 @@ const MARGIN: u32 = 600;
 
 pub(super) async fn run(
     command: &SigningKeyCommand,
-    records: &Records,
+    db: &Path,
     config: &Config,
     out: &mut dyn Write,
 ) -> Result<(), Failed> {
     match command {
-        SigningKeyCommand::List(format) => list(records, *format, out).await,
-        SigningKeyCommand::Add { algorithm } => add(records, *algorithm, config, out).await,
-        SigningKeyCommand::Remove { kid } => remove(records, kid, config, out).await,
+        SigningKeyCommand::List(format) => list(&Records::existing(db)?, *format, out).await,
+        SigningKeyCommand::Add { algorithm } => add(&Records::open(db)?, *algorithm, config, out).await,
+        SigningKeyCommand::Remove { kid, leaked } => {
+            // Of one that leaked nothing is to be accepted any more.
+            let stays = if *leaked { 0 } else { config.lifetimes.access_seconds.get().saturating_add(MARGIN) };
+            remove(&Records::existing(db)?, kid, stays, out).await
+        }
     }
 }
 
@@ -74,30 +78,22 @@ async fn list(records: &Records, format: Format, out: &mut dyn Write) -> Result<
     Table::new(format.json).page(out, &rows)
 }
 
+/// Sealed under the key that the server has, or will have.
 async fn add(records: &Records, algorithm: Algorithm, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
-    let path = key_file(config).ok_or_else(|| Failed::Usage("name the server's key file".to_owned()))?;
-    let sealing = Keys::read(&path).map_err(|error| Failed::from_error(&error))?.for_sealing();
+    let keys = run::keys(config, records.store()).await.map_err(|error| Failed::from_error(&*error))?;
+    let sealing = keys.for_sealing();
     let current = sealing.first().ok_or_else(|| Failed::Not("there is no server key".to_owned()))?;
     let kid = signing_keys::add(records.store(), current, algorithm).await;
     let kid = kid.map_err(|error| Failed::from_error(&error))?;
     Ok(writeln!(out, "Key {kid} signs {algorithm} tokens now; a server that runs takes it within seconds.")?)
 }
 
-async fn remove(records: &Records, kid: &str, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
-    let kept = kept(records).await?;
-    let Some((key, _)) = kept.iter().find(|(key, _)| key.kid == kid) else {
-        return Err(Failed::Not(format!("there is no key `{}`; `valetkey keys list` shows all", visible(kid))));
-    };
-    let other = |(other, _): &(OwnedSigningKey, Version)| {
-        signs(other) && other.kid != key.kid && other.algorithm == key.algorithm
-    };
-    if signs(key) && !kept.iter().any(other) {
-        return Err(Failed::Not(format!(
-            "it is the only key that signs {0} tokens: add another first with `valetkey keys add {0}`",
-            key.algorithm
-        )));
+/// The public half stays published for so many seconds more.
+async fn remove(records: &Records, kid: &str, stays: u32, out: &mut dyn Write) -> Result<(), Failed> {
+    let (key, _) = one(records, kid).await?;
+    if signs(&key) {
+        can_do_without(records, &key).await?;
     }
-    let stays = config.lifetimes.access_seconds.get().saturating_add(MARGIN);
     records
         .change(
             async || one(records, kid).await,
@@ -106,19 +102,43 @@ async fn remove(records: &Records, kid: &str, config: &Config, out: &mut dyn Wri
             },
         )
         .await?;
-    let until = shown(now()?.plus(stays));
-    Ok(writeln!(out, "Key {} signs no more, and stays published until {until}.", visible(kid))?)
+    let kid = visible(kid);
+    if stays > 0 {
+        return Ok(writeln!(out, "Key {kid} signs no more, and stays published until {}.", shown(now()?.plus(stays)))?);
+    }
+    Ok(writeln!(
+        out,
+        "Key {kid} signs no more, and a server that runs takes it out of the key set within seconds. APIs refuse what it \
+         signed once they have fetched the set anew."
+    )?)
+}
+
+/// Whether nobody is left without tokens when this key signs no more. What the server makes by itself it would make again.
+async fn can_do_without(records: &Records, key: &OwnedSigningKey) -> Result<(), Failed> {
+    let algorithm = key.algorithm;
+    let other = |(other, _): &Kept| signs(other) && other.kid != key.kid && other.algorithm == algorithm;
+    if kept(records).await?.iter().any(other) {
+        return Ok(());
+    }
+    let format = AccessTokenFormat::Jwt(algorithm);
+    let clients = records.clients().await?;
+    if FIRST.contains(&algorithm) || clients.iter().any(|client| client.live && client.access_token == format) {
+        return Err(Failed::Not(format!(
+            "it is the only key that signs {algorithm} tokens: add another first with `valetkey keys add {algorithm}`"
+        )));
+    }
+    Ok(())
 }
 
 const fn signs(key: &OwnedSigningKey) -> bool {
     key.retired_at.is_none()
 }
 
-async fn kept(records: &Records) -> Result<Vec<(OwnedSigningKey, Version)>, Failed> {
+async fn kept(records: &Records) -> Result<Vec<Kept>, Failed> {
     signing_keys::kept(records.store()).await.map_err(|error| Failed::from_error(&error))
 }
 
-async fn one(records: &Records, kid: &str) -> Result<(OwnedSigningKey, Version), Failed> {
+async fn one(records: &Records, kid: &str) -> Result<Kept, Failed> {
     match records.get(Key::signing_key(kid)).await? {
         Some((OwnedRecord::SigningKey(key), at)) => Ok((key, at)),
         _ => Err(Failed::Not(format!("there is no key `{}`; `valetkey keys list` shows all", visible(kid)))),

@@ -85,6 +85,22 @@ impl Records {
         Ok((page.into_iter().map(|(key, record, _)| (key, record)).collect(), next))
     }
 
+    /// All clients, also those that were removed.
+    pub(super) async fn clients(&self) -> Result<Vec<OwnedClient>, Failed> {
+        let (mut clients, mut after) = (Vec::new(), None);
+        loop {
+            let (page, next) = self.page(By::Kind(Kind::Client), after).await?;
+            clients.extend(page.into_iter().filter_map(|(_, record)| match record {
+                OwnedRecord::Client(client) => Some(client),
+                _ => None,
+            }));
+            after = next;
+            if after.is_none() {
+                return Ok(clients);
+            }
+        }
+    }
+
     /// Sends a change; `false` for a conflict. One of which the outcome is unknown is sent again, as that does no harm.
     pub(super) async fn commit(&self, change: &OwnedChange) -> Result<bool, Failed> {
         let change = change.view().ok_or_else(|| Failed::Not("a change without a record".to_owned()))?;

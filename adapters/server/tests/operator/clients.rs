@@ -79,7 +79,9 @@ fn what_cannot_be_registered_is_refused_as_wrong_usage() {
         (&["x", "--resource", "api"], "resource"),
         (&["é"], "client_id"),
         (&["x", "--grant", "password"], "authorization_code, client_credentials, refresh_token"),
-        (&["x", "--token-kind", "jwt"], "jwt"),
+        (&["x", "--token-kind", "paper"], "opaque, jwt"),
+        (&["x", "--token-alg", "ES256"], "--token-kind jwt"),
+        (&["x", "--token-kind", "jwt", "--token-alg", "HS256"], "RS256"),
         (&["x", "--public", "--secret-stdin"], "--secret-stdin"),
     ] {
         let ran = folder.run(&[&["client", "add"], args].concat(), PASSWORD);

@@ -5,6 +5,8 @@ mod common;
 
 mod beside;
 mod clients;
+mod keys;
+mod signed;
 mod usage;
 mod users;
 mod whole;

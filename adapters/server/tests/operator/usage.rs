@@ -30,6 +30,11 @@ fn wrong_usage_exits_with_2_and_tells_the_way() {
         (&["grant", "revoke", "abc"], "64 hexadecimal digits"),
         (&["audit", "--since", "yesterday"], "7d"),
         (&["db", "backup"], "<FILE>"),
+        (&["keys", "add"], "<ALG>"),
+        (&["keys", "add", "HS256"], "it is ES256"),
+        (&["keys", "add", "es256"], "it is ES256"),
+        (&["keys", "remove"], "<KID>"),
+        (&["--db", ":memory:", "keys", "add", "ES256"], "name a database with --db"),
         (&["--db", ":memory:", "client", "list"], "name a database with --db"),
         (&["--db", ":memory:", "client", "add", "x"], "name a database with --db"),
     ] {
@@ -50,6 +55,8 @@ fn only_what_adds_makes_a_database() {
         &["grant", "list"],
         &["grant", "revoke", "--user", "x"],
         &["audit"],
+        &["keys", "list"],
+        &["keys", "remove", "x"],
         &["db", "backup", "copy.db"],
     ] {
         let told = folder.fails(args);

@@ -52,6 +52,7 @@ fn check_looks_at_settings_database_and_keys() {
     let told = folder.ok(&["check"]);
     assert!(told.contains("sound: valetkey.db") && told.contains("1 client, 0 users, 0 grants"), "{told}");
     assert!(told.contains("server keys   good: valetkey.key"), "{told}");
+    assert!(told.contains("signing keys  good: 3 to sign, 0 retired"), "{told}");
     std::fs::write(folder.path().join("valetkey.key"), "no keys").unwrap();
     let ran = folder.run(&["check"], "");
     assert_eq!(ran.code, Some(1));
