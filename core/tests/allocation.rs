@@ -100,7 +100,7 @@ const FUNCTIONS: &[Row] = &[
     ("server::remove_client", |c| c.holds(|| server::remove_client([7; 8], NOW, (CLIENT, at())).is_ok())),
     ("server::reopen", flows::code),
     ("server::reseal_signing_key", |c| c.holds(|| server::reseal_signing_key([7; 8], (KEY, at()), "anew").is_ok())),
-    ("server::retire_signing_key", |c| c.holds(|| server::retire_signing_key([7; 8], NOW, NOW, (KEY, at())).is_ok())),
+    ("server::retire_signing_key", |c| c.holds(|| server::retire_signing_key([7; 8], NOW, NOW, (KEY, at()), "witness").is_ok())),
     ("server::revoke", flows::revoke),
     ("server::secret_digest", |c| c.holds(|| server::secret_digest(HUSH).0 != [0; 32])),
     ("server::token", flows::client_credentials),

@@ -35,4 +35,5 @@ mod sealed;
 mod signing;
 
 pub use public::PublicKey;
+pub use sealed::{is_witness, witness};
 pub use signing::{KeyError, SigningKey};

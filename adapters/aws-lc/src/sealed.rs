@@ -21,14 +21,18 @@ pub(crate) fn seal(
     server_key: &Secret<32>,
     algorithm: Algorithm,
     kid: &str,
-    mut pkcs8: Zeroizing<Vec<u8>>,
+    pkcs8: Zeroizing<Vec<u8>>,
 ) -> Result<String, KeyError> {
+    encrypt(server_key, about(algorithm, kid), pkcs8)
+}
+
+fn encrypt(server_key: &Secret<32>, about: String, mut pkcs8: Zeroizing<Vec<u8>>) -> Result<String, KeyError> {
     // Encrypted where it lies, so that no copy is left behind when the tag is appended.
     let tag = AES_256_GCM.tag_len();
     let mut room = Zeroizing::new(Vec::with_capacity(pkcs8.len() + tag));
     room.append(&mut pkcs8);
     let key = derive(server_key)?;
-    let nonce = key.seal_in_place_append_tag(Aad::from(about(algorithm, kid)), &mut *room);
+    let nonce = key.seal_in_place_append_tag(Aad::from(about), &mut *room);
     let nonce = nonce.map_err(|_| KeyError::Failed)?;
     Ok(Base64UrlUnpadded::encode_string(&[&[VERSION], nonce.as_ref().as_slice(), &room].concat()))
 }
@@ -39,12 +43,29 @@ pub(crate) fn open(
     kid: &str,
     text: &str,
 ) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    decrypt(server_key, about(algorithm, kid), text)
+}
+
+/// Shows, to who has the server key, that a key was retired by who had it too: nothing sealed, as what was retired.
+///
+/// # Errors
+/// [`KeyError::Failed`].
+pub fn witness(server_key: &Secret<32>, algorithm: Algorithm, kid: &str) -> Result<String, KeyError> {
+    encrypt(server_key, format!("retired {}", about(algorithm, kid)), Zeroizing::default())
+}
+
+/// Whether it is what [`witness`] made of this key.
+pub fn is_witness(server_key: &Secret<32>, algorithm: Algorithm, kid: &str, text: &str) -> bool {
+    decrypt(server_key, format!("retired {}", about(algorithm, kid)), text).is_ok()
+}
+
+fn decrypt(server_key: &Secret<32>, about: String, text: &str) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let bytes = Base64UrlUnpadded::decode_vec(text).map_err(|_| KeyError::Sealed)?;
     let mut bytes = Zeroizing::new(bytes);
     let Some(([VERSION], rest)) = bytes.split_first_chunk_mut() else { return Err(KeyError::Sealed) };
     let (nonce, rest) = rest.split_first_chunk_mut::<NONCE_LEN>().ok_or(KeyError::Sealed)?;
     let nonce = Nonce::assume_unique_for_key(*nonce);
-    let opened = derive(server_key)?.open_in_place(nonce, Aad::from(about(algorithm, kid)), rest);
+    let opened = derive(server_key)?.open_in_place(nonce, Aad::from(about), rest);
     opened.map(|pkcs8| Zeroizing::new(pkcs8.to_vec())).map_err(|_| KeyError::Sealed)
 }
 

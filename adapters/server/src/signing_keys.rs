@@ -12,11 +12,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
-use valetkey::jose::{Algorithm, Jwk};
+use valetkey::jose::{Algorithm, Jwk, PublicJwk};
 use valetkey::secret::Secret;
 use valetkey::server::change::{Change, Committed, Kind, Version};
 use valetkey::server::record::{OwnedRecord, OwnedSigningKey, SigningKey};
 use valetkey::server::{add_signing_key, reseal_signing_key};
+use valetkey::text::base64;
 use valetkey_aws_lc::{self as aws_lc, PublicKey};
 use valetkey_tokio::server::{self, AuthorizationServer, Signer, Signing};
 use valetkey_tokio::store::{By, Store, StoreError};
@@ -24,6 +25,9 @@ use valetkey_tokio::store::{By, Store, StoreError};
 /// Those of which there is always a pair: short and quick; short, quick and the same each time; and the one that every API
 /// knows ([RFC 9068 section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1)).
 pub const FIRST: [Algorithm; 3] = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Rs256];
+
+/// Most pairs, those that were retired of late included: whoever fetches a set refuses one of more than 64.
+const MOST: usize = 48;
 
 /// How often a server looks for what commands have changed.
 const EVERY: Duration = Duration::from_secs(5);
@@ -70,6 +74,11 @@ pub async fn add<S: Store>(store: &S, sealing: &Secret<32>, algorithm: Algorithm
     let (public, now) = (pair.public_json(), unix_time().ok_or_else(|| StoreError::new(CLOCK))?);
     // The newest signs, so this one is newer, also than one of the same second.
     let others = kept(store).await?;
+    if others.len() >= MOST {
+        return Err(StoreError::new(
+            "there are as many signing keys as a set may have: retire some, and wait until they go",
+        ));
+    }
     let newest = others.iter().filter(|(key, _)| key.algorithm == algorithm).map(|(key, _)| key.created_at).max();
     let created_at = newest.map_or(now, |newest| now.max(newest.plus(1)));
     let record =
@@ -190,6 +199,8 @@ struct Pair {
     verifier: PublicKey,
     /// The private half, while it signs and can be opened, and whether by an older server key.
     private: Option<(Arc<aws_lc::SigningKey>, bool)>,
+    /// Whether it was retired by who had a server key.
+    was_ours: bool,
 }
 
 impl Found {
@@ -231,13 +242,15 @@ impl Found {
         Ok(())
     }
 
-    /// Those that can sign come first, as the first of an algorithm does; what is retired is published and recognised.
+    /// Those that can sign come first, as the first of an algorithm does. What was retired is published and recognised, and
+    /// nothing else: who has the server keys that opened a pair, and they are not ours any more, may have its private half.
     fn signing(self) -> Signing {
         let (can, cannot): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|pair| pair.private.is_some());
+        let retired = cannot.into_iter().filter(|pair| pair.was_ours);
         let private =
             can.iter().filter_map(|pair| Some((pair.kept.kid.clone(), Arc::clone(&pair.private.as_ref()?.0))));
         let signer = signer(private.collect());
-        let pairs = can.into_iter().chain(cannot);
+        let pairs = can.into_iter().chain(retired);
         let (texts, verifiers): (Vec<_>, Vec<_>) = pairs.map(|pair| (pair.kept.public, pair.verifier)).unzip();
         let mut rooms: Vec<_> = texts.iter().map(|text| vec![0; 2 * text.len()]).collect();
         let keys = texts.iter().zip(&mut rooms).zip(verifiers).filter_map(|((text, room), verifier)| {
@@ -250,11 +263,14 @@ impl Found {
 }
 
 impl Pair {
-    /// `None` if its public half cannot be read, so that nothing could be done with it.
+    /// `None` if its public half cannot be read, so that nothing could be done with it, or is not the one that its id was
+    /// made of: whoever writes to the database must not publish a key of their own.
     fn open(kept: OwnedSigningKey, at: Version, sealing: &[Secret<32>]) -> Option<Self> {
         let mut room = vec![0; 2 * kept.public.len()];
         let verifier = match Jwk::read(kept.public.as_bytes(), &mut room) {
-            Ok(Jwk::Public(public)) => PublicKey::new(&public, kept.algorithm).ok(),
+            Ok(Jwk::Public(public)) if is_named_after(&public, &kept.kid) => {
+                PublicKey::new(&public, kept.algorithm).ok()
+            }
             _ => None,
         };
         let Some(verifier) = verifier else {
@@ -263,12 +279,30 @@ impl Pair {
         };
         let open = |key| aws_lc::SigningKey::open(key, kept.algorithm, &kept.kid, &kept.sealed).ok();
         let private = sealing.iter().enumerate().find_map(|(n, key)| Some((Arc::new(open(key)?), n > 0)));
-        Some(Self { kept, at, verifier, private })
+        let is_ours = |key| aws_lc::is_witness(key, kept.algorithm, &kept.kid, &kept.sealed);
+        let was_ours = kept.retired_at.is_some() && sealing.iter().any(is_ours);
+        Some(Self { kept, at, verifier, private, was_ours })
     }
 
     const fn is_to_sign(&self) -> bool {
         self.kept.retired_at.is_none()
     }
+}
+
+/// Whether a key has this id, and the id is its thumbprint, to which the seal of its private half is bound.
+fn is_named_after(public: &PublicJwk<'_>, kid: &str) -> bool {
+    let mut room = [0; 43];
+    public.kid == kid && base64::encode(&public.thumbprint(), &mut room).is_ok_and(|thumbprint| thumbprint == kid)
+}
+
+/// What shows a server that a key which is retired now was its own; nothing for one that no server key opens, and that is
+/// published no more.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn witness(key: &OwnedSigningKey, sealing: &[Secret<32>]) -> Result<String, aws_lc::KeyError> {
+    let opens = |by: &&Secret<32>| aws_lc::SigningKey::open(by, key.algorithm, &key.kid, &key.sealed).is_ok();
+    sealing.iter().find(opens).map_or_else(|| Ok(String::new()), |by| aws_lc::witness(by, key.algorithm, &key.kid))
 }
 
 /// Signs by these pairs, by RSA off the threads that serve, as that takes a millisecond.
@@ -292,3 +326,6 @@ async fn commit<S: Store>(store: &S, change: &Change<'_>) -> Result<Committed, S
         Err(_) => in_time(store.commit(change)).await,
     }
 }
+
+#[cfg(test)]
+mod tests;

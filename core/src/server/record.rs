@@ -258,7 +258,8 @@ records! {
         algorithm: [Algorithm],
         /// The public half as [`PublicJwk::write`](crate::jose::PublicJwk::write) writes it.
         public: text,
-        /// The private half, sealed by the program under a key that is not in the store; empty once it is retired.
+        /// The private half, sealed by the program under a key that is not in the store; once it is retired, what shows by
+        /// such a key that the program retired it, or nothing.
         sealed: hash,
         /// When it was made.
         created_at: [UnixTime],

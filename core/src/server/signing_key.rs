@@ -47,6 +47,9 @@ pub fn add_signing_key(drawn: [u8; 8], now: UnixTime, key: SigningKey<'_>) -> Re
 /// The change after which a key signs no more. What was kept of its private half goes at once; its public half stays,
 /// to be published, until `until`: when the last token that it signed has expired.
 ///
+/// `witness` takes the place of the private half: what shows the program, by a key that is not in the store, that it was
+/// its own who retired this one. Without it, whoever writes to the store could have any key published as a retired one.
+///
 /// # Errors
 /// [`OperateError::Retired`].
 pub fn retire_signing_key<'a>(
@@ -54,11 +57,12 @@ pub fn retire_signing_key<'a>(
     now: UnixTime,
     until: UnixTime,
     (key, at): (SigningKey<'a>, Version),
+    witness: &'a str,
 ) -> Result<Change<'a>, OperateError> {
     if key.retired_at.is_some() {
         return Err(OperateError::Retired);
     }
-    let retired = SigningKey { sealed: "", retired_at: Some(now), ..key };
+    let retired = SigningKey { sealed: witness, retired_at: Some(now), ..key };
     Ok(change(drawn, now, EventKind::SigningKeyRetired, Expect::At(at), until, retired))
 }
 
@@ -143,12 +147,12 @@ mod tests {
     #[test]
     fn a_retired_key_keeps_its_public_half_until_its_tokens_have_expired() {
         let (at, until) = (Version::new(3).unwrap(), UnixTime(NOW.0 + 600));
-        let change = retire_signing_key([1; 8], NOW, until, (KEY, at)).unwrap();
+        let change = retire_signing_key([1; 8], NOW, until, (KEY, at), "witness").unwrap();
         let put = change.puts[0].unwrap();
-        let retired = SigningKey { sealed: "", retired_at: Some(NOW), ..KEY };
+        let retired = SigningKey { sealed: "witness", retired_at: Some(NOW), ..KEY };
         assert_eq!((put.expect, put.keep_until, put.record), (Expect::At(at), until, Record::SigningKey(retired)));
         assert_eq!(change.event.map(|event| event.what), Some(EventKind::SigningKeyRetired));
-        assert_eq!(retire_signing_key([1; 8], NOW, until, (retired, at)), Err(OperateError::Retired));
+        assert_eq!(retire_signing_key([1; 8], NOW, until, (retired, at), "witness"), Err(OperateError::Retired));
         assert_eq!(reseal_signing_key([1; 8], (retired, at), "anew"), Err(OperateError::Retired));
     }
 

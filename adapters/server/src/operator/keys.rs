@@ -6,6 +6,7 @@ use super::clock::{now, shown};
 use super::records::Records;
 use super::table::{Row, Table, visible};
 use crate::config::Config;
+use crate::keys::Keys;
 use crate::run;
 use crate::signing_keys::{self, FIRST, Kept};
 use serde::Serialize;
@@ -32,7 +33,7 @@ pub(super) async fn run(
         SigningKeyCommand::Remove { kid, leaked } => {
             // Of one that leaked nothing is to be accepted any more.
             let stays = if *leaked { 0 } else { config.lifetimes.access_seconds.get().saturating_add(MARGIN) };
-            remove(&Records::existing(db)?, kid, stays, out).await
+            remove(&Records::existing(db)?, kid, stays, config, out).await
         }
     }
 }
@@ -89,20 +90,31 @@ async fn add(records: &Records, algorithm: Algorithm, config: &Config, out: &mut
 }
 
 /// The public half stays published for so many seconds more.
-async fn remove(records: &Records, kid: &str, stays: u32, out: &mut dyn Write) -> Result<(), Failed> {
+async fn remove(records: &Records, kid: &str, stays: u32, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
     let (key, _) = one(records, kid).await?;
     if signs(&key) {
         can_do_without(records, &key).await?;
     }
+    // Without the key file it can be retired all the same, but not published any more; nor is one that leaked.
+    let path = run::key_file(config).filter(|_| stays > 0);
+    let sealing = path.and_then(|path| Keys::read(&path).ok()).map(|keys| keys.for_sealing());
+    let witness = signing_keys::witness(&key, &sealing.unwrap_or_default());
+    let witness = witness.map_err(|error| Failed::from_error(&error))?;
     records
         .change(
             async || one(records, kid).await,
             |drawn, now, key: &OwnedSigningKey, at| {
-                Ok((&retire_signing_key(drawn, now, now.plus(stays), (key.as_view(), at))?).into())
+                Ok((&retire_signing_key(drawn, now, now.plus(stays), (key.as_view(), at), &witness)?).into())
             },
         )
         .await?;
     let kid = visible(kid);
+    if stays > 0 && witness.is_empty() {
+        return Ok(writeln!(
+            out,
+            "Key {kid} signs no more. No server key opens it, so that it is not published either."
+        )?);
+    }
     if stays > 0 {
         return Ok(writeln!(out, "Key {kid} signs no more, and stays published until {}.", shown(now()?.plus(stays)))?);
     }
