@@ -105,6 +105,7 @@ const FUNCTIONS: &[Row] = &[
     ("server::secret_digest", |c| c.holds(|| server::secret_digest(HUSH).0 != [0; 32])),
     ("server::token", flows::client_credentials),
     ("server::unlock_account", |c| c.holds(|| server::unlock_account([7; 8], NOW, (ACCOUNT, at())).is_ok())),
+    ("server::withdraw_signing_key", |c| c.holds(|| server::withdraw_signing_key([7; 8], NOW, (KEY, at())).event.is_some())),
     ("server::write_jwks", |c| c.holds(|| write_jwks(&[PublicJwk { kid: "1", algorithm: None, material: Material::Ed25519 { x: [7; 32] } }], &mut [0; 256]).is_ok())),
     ("server::write_metadata", flows::metadata),
     ("text::base64::decode", |c| c.holds(|| base64::decode("-_8", &mut [0; 4]).is_ok())),

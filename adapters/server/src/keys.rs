@@ -3,7 +3,7 @@
 //! Neither the database nor the keys alone forge a token, so they are kept apart, and a backup of the one holds nothing of
 //! the other. The first key of the file is current; those after it were current before, and stay for as long as something
 //! that they made may still be in use. Login cookies are sealed under keys that are derived from these: whoever has the
-//! keys can pose as a person who has logged in.
+//! keys can pose as a person who has logged in. So are the private halves of signing keys, which lie in the database.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use hmac::{Hmac, KeyInit, Mac};

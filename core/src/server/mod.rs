@@ -113,7 +113,7 @@ pub use register::{RegisterError, register_account, register_client};
 pub use reply::{Reply, Response};
 pub use revoke::revoke;
 pub use sign::NeedSign;
-pub use signing_key::{add_signing_key, reseal_signing_key, retire_signing_key};
+pub use signing_key::{add_signing_key, reseal_signing_key, retire_signing_key, withdraw_signing_key};
 pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
 pub use token::token;
 

@@ -66,6 +66,13 @@ pub fn retire_signing_key<'a>(
     Ok(change(drawn, now, EventKind::SigningKeyRetired, Expect::At(at), until, retired))
 }
 
+/// The change after which a key that leaked is trusted by nobody: it signs no more, as when it is retired, and may be
+/// forgotten at once, so that it is published no more either. Also for one that was retired before.
+pub fn withdraw_signing_key(drawn: [u8; 8], now: UnixTime, (key, at): (SigningKey<'_>, Version)) -> Change<'_> {
+    let retired = SigningKey { sealed: "", retired_at: Some(key.retired_at.unwrap_or(now)), ..key };
+    change(drawn, now, EventKind::SigningKeyRetired, Expect::At(at), now, retired)
+}
+
 /// The change that keeps the private half sealed anew, as a program does when the key goes under which it was sealed. It
 /// says nothing to the audit trail: the key is the same.
 ///
@@ -154,6 +161,18 @@ mod tests {
         assert_eq!(change.event.map(|event| event.what), Some(EventKind::SigningKeyRetired));
         assert_eq!(retire_signing_key([1; 8], NOW, until, (retired, at), "witness"), Err(OperateError::Retired));
         assert_eq!(reseal_signing_key([1; 8], (retired, at), "anew"), Err(OperateError::Retired));
+    }
+
+    #[test]
+    fn a_key_that_leaked_may_be_forgotten_at_once_also_after_it_was_retired() {
+        let (at, later) = (Version::new(3).unwrap(), UnixTime(NOW.0 + 60));
+        let retired = SigningKey { sealed: "", retired_at: Some(NOW), ..KEY };
+        for (key, now) in [(KEY, NOW), (retired, later)] {
+            let change = withdraw_signing_key([1; 8], now, (key, at));
+            let put = change.puts[0].unwrap();
+            assert_eq!((put.expect, put.keep_until, put.record), (Expect::At(at), now, Record::SigningKey(retired)));
+            assert_eq!(change.event.map(|event| event.what), Some(EventKind::SigningKeyRetired));
+        }
     }
 
     #[test]

@@ -47,7 +47,7 @@ pub enum SigningKeyCommand {
     Remove {
         /// Its id, as `keys list` shows it.
         kid: String,
-        /// It leaked: publish it no more either, so that all that it signed is refused.
+        /// It leaked: publish it no more either, so that all that it signed is refused. Also for one that was removed before.
         #[arg(long)]
         leaked: bool,
     },

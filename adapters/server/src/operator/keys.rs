@@ -15,7 +15,7 @@ use std::path::Path;
 use valetkey::jose::Algorithm;
 use valetkey::server::change::Key;
 use valetkey::server::record::{AccessTokenFormat, OwnedRecord, OwnedSigningKey};
-use valetkey::server::retire_signing_key;
+use valetkey::server::{retire_signing_key, withdraw_signing_key};
 
 /// Seconds for which the public half of a retired pair is published beyond the life of the last token that it signed, as
 /// clocks differ and key sets are kept by those who fetch them.
@@ -30,11 +30,8 @@ pub(super) async fn run(
     match command {
         SigningKeyCommand::List(format) => list(&Records::existing(db)?, *format, out).await,
         SigningKeyCommand::Add { algorithm } => add(&Records::open(db)?, *algorithm, config, out).await,
-        SigningKeyCommand::Remove { kid, leaked } => {
-            // Of one that leaked nothing is to be accepted any more.
-            let stays = if *leaked { 0 } else { config.lifetimes.access_seconds.get().saturating_add(MARGIN) };
-            remove(&Records::existing(db)?, kid, stays, config, out).await
-        }
+        SigningKeyCommand::Remove { kid, leaked: false } => remove(&Records::existing(db)?, kid, config, out).await,
+        SigningKeyCommand::Remove { kid, leaked: true } => withdraw(&Records::existing(db)?, kid, out).await,
     }
 }
 
@@ -89,15 +86,12 @@ async fn add(records: &Records, algorithm: Algorithm, config: &Config, out: &mut
     Ok(writeln!(out, "Key {kid} signs {algorithm} tokens now; a server that runs takes it within seconds.")?)
 }
 
-/// The public half stays published for so many seconds more.
-async fn remove(records: &Records, kid: &str, stays: u32, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
+async fn remove(records: &Records, kid: &str, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
+    let stays = config.lifetimes.access_seconds.get().saturating_add(MARGIN);
+    can_do_without(records, kid).await?;
+    // Without the key file it can be retired all the same, but not published any more.
+    let sealing = run::key_file(config).and_then(|path| Keys::read(&path).ok()).map(|keys| keys.for_sealing());
     let (key, _) = one(records, kid).await?;
-    if signs(&key) {
-        can_do_without(records, &key).await?;
-    }
-    // Without the key file it can be retired all the same, but not published any more; nor is one that leaked.
-    let path = run::key_file(config).filter(|_| stays > 0);
-    let sealing = path.and_then(|path| Keys::read(&path).ok()).map(|keys| keys.for_sealing());
     let witness = signing_keys::witness(&key, &sealing.unwrap_or_default());
     let witness = witness.map_err(|error| Failed::from_error(&error))?;
     records
@@ -109,27 +103,39 @@ async fn remove(records: &Records, kid: &str, stays: u32, config: &Config, out: 
         )
         .await?;
     let kid = visible(kid);
-    if stays > 0 && witness.is_empty() {
+    if witness.is_empty() {
         return Ok(writeln!(
             out,
             "Key {kid} signs no more. No server key opens it, so that it is not published either."
         )?);
     }
-    if stays > 0 {
-        return Ok(writeln!(out, "Key {kid} signs no more, and stays published until {}.", shown(now()?.plus(stays)))?);
-    }
+    let until = shown(now()?.plus(stays));
+    Ok(writeln!(out, "Key {kid} signs no more, and stays published until {until}.")?)
+}
+
+/// The same for one that leaked: nothing that it signed is to be accepted any more.
+async fn withdraw(records: &Records, kid: &str, out: &mut dyn Write) -> Result<(), Failed> {
+    can_do_without(records, kid).await?;
+    records
+        .change(
+            async || one(records, kid).await,
+            |drawn, now, key: &OwnedSigningKey, at| Ok((&withdraw_signing_key(drawn, now, (key.as_view(), at))).into()),
+        )
+        .await?;
     Ok(writeln!(
         out,
-        "Key {kid} signs no more, and a server that runs takes it out of the key set within seconds. APIs refuse what it \
-         signed once they have fetched the set anew."
+        "Key {} signs no more, and a server that runs takes it out of the key set within seconds. APIs refuse what it signed \
+         once they have fetched the set anew.",
+        visible(kid)
     )?)
 }
 
 /// Whether nobody is left without tokens when this key signs no more. What the server makes by itself it would make again.
-async fn can_do_without(records: &Records, key: &OwnedSigningKey) -> Result<(), Failed> {
+async fn can_do_without(records: &Records, kid: &str) -> Result<(), Failed> {
+    let (key, _) = one(records, kid).await?;
     let algorithm = key.algorithm;
-    let other = |(other, _): &Kept| signs(other) && other.kid != key.kid && other.algorithm == algorithm;
-    if kept(records).await?.iter().any(other) {
+    let other = |(other, _): &Kept| signs(other) && other.kid != kid && other.algorithm == algorithm;
+    if !signs(&key) || kept(records).await?.iter().any(other) {
         return Ok(());
     }
     let format = AccessTokenFormat::Jwt(algorithm);
