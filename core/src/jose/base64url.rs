@@ -4,8 +4,8 @@
 /// What stands in [`DIGITS`] for a character that is no digit; above all values that digits can make together.
 const FOREIGN: u32 = 1 << 31;
 
-/// For each of the four places of a group what a character adds to its 24 bits.
-const DIGITS: [[u32; 256]; 4] = [digits(18), digits(12), digits(6), digits(0)];
+/// For each of the four places of a group what a character adds to its three bytes, the first of which is the lowest.
+const DIGITS: [[u32; 256]; 4] = [digits(26), digits(20), digits(14), digits(8)];
 
 const fn digits(shift: u32) -> [u32; 256] {
     let mut table = [FOREIGN; 256];
@@ -13,7 +13,7 @@ const fn digits(shift: u32) -> [u32; 256] {
     let mut value: u32 = 0;
     while let [first, more @ ..] = rest {
         if let Some((_, [slot, ..])) = table.split_at_mut_checked(*first as usize) {
-            *slot = value << shift;
+            *slot = u32::swap_bytes(value << shift);
         }
         rest = more;
         value = u32::wrapping_add(value, 1);
@@ -38,14 +38,16 @@ pub(super) fn decode(text: &[u8], out: &mut [u8]) -> bool {
     let [first, second, third, fourth] = &DIGITS;
     let digit = |table: &[u32; 256], c: u8| table.get(usize::from(c)).copied().unwrap_or(FOREIGN);
     let group = |[a, b, c, d]: [u8; 4]| digit(first, a) | digit(second, b) | digit(third, c) | digit(fourth, d);
-    let (pairs, text) = text.as_chunks::<8>();
-    let (bytes, out) = out.as_chunks_mut::<6>();
+    let (fours, text) = text.as_chunks::<16>();
+    let (bytes, out) = out.as_chunks_mut::<12>();
     let mut seen = 0;
-    // Two groups at once, for speed alone.
-    for ([a, b, c, d, e, f, g, h], to) in pairs.iter().zip(bytes) {
+    // Four groups at once, for speed alone.
+    for ([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p], to) in fours.iter().zip(bytes) {
         let (one, two) = (group([*a, *b, *c, *d]), group([*e, *f, *g, *h]));
-        seen |= one | two;
-        let [_, _, bytes @ ..] = (u64::from(one) << 24 | u64::from(two)).to_be_bytes();
+        let (three, four) = (group([*i, *j, *k, *l]), group([*m, *n, *o, *p]));
+        seen |= one | two | three | four;
+        let all = u128::from(one) | u128::from(two) << 24 | u128::from(three) << 48 | u128::from(four) << 72;
+        let [bytes @ .., _, _, _, _] = all.to_le_bytes();
         *to = bytes;
     }
     let (groups, rest) = text.as_chunks::<4>();
@@ -53,17 +55,16 @@ pub(super) fn decode(text: &[u8], out: &mut [u8]) -> bool {
     for (from, to) in groups.iter().zip(bytes) {
         let group = group(*from);
         seen |= group;
-        let [_, bytes @ ..] = group.to_be_bytes();
+        let [bytes @ .., _] = group.to_le_bytes();
         *to = bytes;
     }
     let (group, unused) = match rest {
         [] => (0, 0),
-        [a, b] => (digit(first, *a) | digit(second, *b), 0xffff),
-        [a, b, c] => (digit(first, *a) | digit(second, *b) | digit(third, *c), 0xff),
+        [a, b] => (digit(first, *a) | digit(second, *b), 0xff00),
+        [a, b, c] => (digit(first, *a) | digit(second, *b) | digit(third, *c), 0xff_0000),
         _ => return false,
     };
-    let [_, tail @ ..] = group.to_be_bytes();
-    for (to, from) in last.iter_mut().zip(tail) {
+    for (to, from) in last.iter_mut().zip(group.to_le_bytes()) {
         *to = from;
     }
     (seen | group) & FOREIGN == 0 && group & unused == 0

@@ -92,24 +92,24 @@ impl<'a> Claims<'a> {
         let mut claims = Self::default();
         let mut r = Reader::new(json, Self::LIMITS, scratch);
         r.object()?;
-        while let Some(name) = r.name_inline()? {
+        while let Some(name) = r.name_bytes()? {
             match name {
-                "iss" => claims.issuer = Some(text(&mut r, "iss")?),
-                "sub" => claims.subject = Some(text(&mut r, "sub")?),
-                "aud" if r.peek()? == Kind::String => {
+                b"iss" => claims.issuer = Some(text(&mut r, "iss")?),
+                b"sub" => claims.subject = Some(text(&mut r, "sub")?),
+                b"aud" if r.peek()? == Kind::String => {
                     let only = text(&mut r, "aud")?;
                     (claims.for_audience, claims.audience) = (Some(only == audience), Some(only));
                 }
-                "aud" => claims.for_audience = Some(names(&mut r, audience)?),
-                "client_id" => claims.client_id = Some(text(&mut r, "client_id")?),
-                "jti" => claims.id = Some(text(&mut r, "jti")?),
-                "scope" => claims.scope = Some(scopes(&mut r)?),
-                "exp" => claims.expires_at = Some(time(&mut r, "exp")?),
-                "nbf" => claims.not_before = Some(time(&mut r, "nbf")?),
-                "iat" => claims.issued_at = Some(time(&mut r, "iat")?),
-                "auth_time" => claims.auth_time = Some(time(&mut r, "auth_time")?),
-                "acr" => claims.acr = Some(text(&mut r, "acr")?),
-                "cnf" => {
+                b"aud" => claims.for_audience = Some(names(&mut r, audience)?),
+                b"client_id" => claims.client_id = Some(text(&mut r, "client_id")?),
+                b"jti" => claims.id = Some(text(&mut r, "jti")?),
+                b"scope" => claims.scope = Some(scopes(&mut r)?),
+                b"exp" => claims.expires_at = Some(time(&mut r, "exp")?),
+                b"nbf" => claims.not_before = Some(time(&mut r, "nbf")?),
+                b"iat" => claims.issued_at = Some(time(&mut r, "iat")?),
+                b"auth_time" => claims.auth_time = Some(time(&mut r, "auth_time")?),
+                b"acr" => claims.acr = Some(text(&mut r, "acr")?),
+                b"cnf" => {
                     claims.bound = true;
                     r.skip()?;
                 }
@@ -122,11 +122,13 @@ impl<'a> Claims<'a> {
 }
 
 /// A value of a wrong type is the claim's fault, anything else the document's.
+#[cold]
 fn wrong(e: JsonError, name: &'static str) -> ClaimsError {
     if e.fault == json::Fault::WrongType { ClaimsError::Malformed(name) } else { e.into() }
 }
 
 /// Text with something in it: an empty one would pass for an absent one.
+#[inline(always)]
 fn text<'a>(r: &mut Reader<'a>, name: &'static str) -> Result<&'a str, ClaimsError> {
     let text = r.string().map_err(|e| wrong(e, name))?;
     if text.is_empty() { Err(ClaimsError::Malformed(name)) } else { Ok(text) }
@@ -154,14 +156,18 @@ fn names(r: &mut Reader<'_>, audience: &str) -> Result<bool, ClaimsError> {
 /// A `NumericDate`: seconds, possibly with a fraction. As clocks here count whole seconds, the next one is meant: at it
 /// the token is past its end, or has begun. What lies before 1970 is 1970.
 /// <https://www.rfc-editor.org/rfc/rfc7519#section-2>
+#[inline]
 fn time(r: &mut Reader<'_>, name: &'static str) -> Result<UnixTime, ClaimsError> {
-    let number = r.number().map_err(|e| wrong(e, name))?;
-    // So many digits always fit; more of them, a sign and a fraction are for the slower ways.
-    let digit =
-        |n: u64, b: u8| b.is_ascii_digit().then(|| n.wrapping_mul(10).wrapping_add(u64::from(b.wrapping_sub(b'0'))));
-    if let Some(seconds) = number.bytes().try_fold(0, digit).filter(|_| number.len() < 20) {
-        return Ok(UnixTime(seconds));
+    match r.plain_integer() {
+        Some(seconds) => Ok(UnixTime(seconds)),
+        None => other_time(r, name),
     }
+}
+
+/// The same for a time that has a fraction, a sign, or else more to it than digits.
+#[cold]
+fn other_time(r: &mut Reader<'_>, name: &'static str) -> Result<UnixTime, ClaimsError> {
+    let number = r.number().map_err(|e| wrong(e, name))?;
     if number.bytes().all(|b| b.is_ascii_digit()) {
         return number.parse().map(UnixTime).map_err(|_| ClaimsError::Malformed(name));
     }

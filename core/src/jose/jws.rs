@@ -4,6 +4,7 @@ use super::base64url::{decode, decoded_len};
 use super::{Algorithm, Algorithms, Claims, ClaimsError, Key};
 use crate::text::json::{self, JsonError, Reader};
 use core::fmt;
+use core::ops::Range;
 
 /// How long a token may be, seen before any work is done
 /// ([RFC 8725 section 2.11](https://www.rfc-editor.org/rfc/rfc8725)).
@@ -55,7 +56,7 @@ impl Header<'_> {
             Some((prefix, rest)) if prefix.eq_ignore_ascii_case("application/") => rest,
             _ => typ,
         };
-        !wanted.is_empty() && short.eq_ignore_ascii_case(wanted)
+        !wanted.is_empty() && (short == wanted || short.eq_ignore_ascii_case(wanted))
     }
 }
 
@@ -138,23 +139,23 @@ impl<'a> Unverified<'a> {
         if token.len() > limits.token {
             return Err(JwsError::TooLong);
         }
-        let first = first_period(token.as_bytes()).ok_or(JwsError::Segments)?;
-        let second = last_period(token.as_bytes()).filter(|second| *second > first).ok_or(JwsError::Segments)?;
+        let token = token.as_bytes();
+        let first = first_period(token).ok_or(JwsError::Segments)?;
+        let second = last_period(token).filter(|second| *second > first).ok_or(JwsError::Segments)?;
         if first > limits.header {
             return Err(JwsError::TooLong);
         }
-        let (message, signature) = (token.get(..second), token.get(second.saturating_add(1)..));
-        let (header, payload) = (token.get(..first), token.get(first.saturating_add(1)..second));
-        let payload = payload.unwrap_or_default();
+        let part = |range: Range<usize>| token.get(range).unwrap_or_default();
+        let (message, payload) = (part(0..second), part(first.saturating_add(1)..second));
         // A third period is foreign to base64url, and is looked for only where something was.
-        let why = |e| if payload.contains(['.']) { JwsError::Segments } else { e };
-        let (header, scratch) = segment(header.unwrap_or_default(), scratch).map_err(why)?;
+        let why = |e| if payload.contains(&b'.') { JwsError::Segments } else { e };
+        let (header, scratch) = segment(part(0..first), scratch).map_err(why)?;
         let (payload, scratch) = segment(payload, scratch).map_err(why)?;
-        let (signature, scratch) = segment(signature.unwrap_or_default(), scratch)?;
+        let (signature, scratch) = segment(part(second.saturating_add(1)..token.len()), scratch)?;
         let room = scratch.len().min(header.len());
         let (names, rest) = scratch.split_at_mut_checked(room).unwrap_or_default();
         let header = read_header(header, names)?;
-        Ok(Self { header, message: message.unwrap_or_default().as_bytes(), payload, signature, rest })
+        Ok(Self { header, message, payload, signature, rest })
     }
 
     /// What the header says.
@@ -228,23 +229,23 @@ impl<'a> Verified<'a> {
 }
 
 /// Decodes into the front of `scratch`, and gives what is left of it.
-fn segment<'a>(text: &str, scratch: &'a mut [u8]) -> Result<(&'a [u8], &'a mut [u8]), JwsError> {
+fn segment<'a>(text: &[u8], scratch: &'a mut [u8]) -> Result<(&'a [u8], &'a mut [u8]), JwsError> {
     let len = decoded_len(text.len()).ok_or(JwsError::Base64)?;
     let (out, rest) = scratch.split_at_mut_checked(len).ok_or(JwsError::Scratch)?;
-    if decode(text.as_bytes(), out) { Ok((out, rest)) } else { Err(JwsError::Base64) }
+    if decode(text, out) { Ok((out, rest)) } else { Err(JwsError::Base64) }
 }
 
 fn read_header<'a>(bytes: &'a [u8], scratch: &'a mut [u8]) -> Result<Header<'a>, JwsError> {
     let (mut algorithm, mut kid, mut typ, mut critical) = (None, None, None, false);
     let mut r = Reader::new(bytes, json::Limits::DEFAULT, scratch);
     r.object()?;
-    while let Some(name) = r.name()? {
+    while let Some(name) = r.name_bytes()? {
         match name {
-            "alg" => algorithm = Some(Algorithm::from_name(text(&mut r, "alg")?).ok_or(JwsError::Algorithm)?),
-            "kid" => kid = Some(text(&mut r, "kid")?),
-            "typ" => typ = Some(text(&mut r, "typ")?),
+            b"alg" => algorithm = Some(Algorithm::from_name(text(&mut r, "alg")?).ok_or(JwsError::Algorithm)?),
+            b"kid" => kid = Some(text(&mut r, "kid")?),
+            b"typ" => typ = Some(text(&mut r, "typ")?),
             // Extensions that change what is signed, and of which none is understood here.
-            "crit" | "b64" | "zip" => {
+            b"crit" | b"b64" | b"zip" => {
                 critical = true;
                 r.skip()?;
             }

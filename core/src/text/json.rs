@@ -5,9 +5,9 @@
 //! half a surrogate pair. It does not recurse, and the depth and the members of an object are limited. An integer is
 //! read as an integer: `1.0` is none. A value of another type than the one asked for is an error, never an absent one.
 //!
-//! The time is linear in the text's length: a byte is looked at once when it is read. Where two names of an object may be
-//! the same, or one has escapes, its bytes are looked at again at its end, once for every eight of its members. The reader
-//! itself takes at most 96 bytes.
+//! The time is linear in the text's length: a byte is looked at once when it is read, or twice in a string with escapes.
+//! Where two names of an object may be the same, or one has escapes, its bytes are looked at again at its end, once for
+//! every eight of its members. The reader itself takes at most 96 bytes.
 //!
 //! ```
 //! use valetkey::text::json::{JsonError, Limits, Reader};
@@ -34,6 +34,7 @@
 #[cfg(feature = "serde")]
 mod de;
 mod fault;
+mod plain;
 mod scan;
 mod seen;
 mod write;
@@ -92,8 +93,8 @@ enum State {
     First,
     /// What follows a value: the next name or element, or the end of what it stands in.
     After,
-    /// Nothing: the fault was seen before, and `at` is its offset.
-    Failed(Fault),
+    /// Nothing any more, as there was a fault.
+    Failed,
 }
 
 /// A pull reader: each call takes the next piece of the document, in the order in which it stands there.
@@ -106,6 +107,8 @@ pub struct Reader<'a> {
     at: usize,
     limits: Limits,
     state: State,
+    /// What a call out of turn is answered with. After a fault all are, and with that.
+    out_of_turn: Fault,
     depth: u8,
     /// One bit for each open array (0) or object (1), the innermost lowest.
     objects: u16,
@@ -130,14 +133,16 @@ impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8], limits: Limits, scratch: &'a mut [u8]) -> Self {
         let (text, at, state) = match str::from_utf8(bytes) {
             Ok(text) => (text, 0, State::Value),
-            Err(e) => ("", e.valid_up_to(), State::Failed(Fault::Utf8)),
+            Err(e) => ("", e.valid_up_to(), State::Failed),
         };
+        let out_of_turn = if matches!(state, State::Failed) { Fault::Utf8 } else { Fault::OutOfTurn };
         Self {
             text,
             scratch,
             at,
             limits,
             state,
+            out_of_turn,
             depth: 0,
             objects: 0,
             doubtful: 0,
@@ -151,10 +156,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here, or no value is due.
     pub fn peek(&mut self) -> Result<Kind, JsonError> {
-        match self.state {
-            State::Value => {}
-            State::Failed(fault) => return self.fail(fault),
-            State::First | State::After => return self.fail(Fault::OutOfTurn),
+        if !matches!(self.state, State::Value) {
+            return self.out_of_turn();
         }
         match self.next_byte() {
             Some(b'n') => Ok(Kind::Null),
@@ -182,16 +185,25 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here; the object has too many members; or, at its end, two of the same name.
     pub fn name(&mut self) -> Result<Option<&'a str>, JsonError> {
-        self.name_inline()
-    }
-
-    /// For the one loop that is run for each request; elsewhere the copies would take room.
-    #[inline(always)]
-    pub(crate) fn name_inline(&mut self) -> Result<Option<&'a str>, JsonError> {
         match self.raw_name()? {
             Some(name) => Ok(Some(self.unescaped(name)?)),
             None => Ok(None),
         }
+    }
+
+    /// The same, as bytes: for what is read with each request. Elsewhere the inlined copies would take room.
+    #[inline(always)]
+    pub(crate) fn name_bytes(&mut self) -> Result<Option<&'a [u8]>, JsonError> {
+        match self.plain_name() {
+            Some(name) => Ok(Some(name)),
+            None => self.other_name(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_name(&mut self) -> Result<Option<&'a [u8]>, JsonError> {
+        Ok(self.name()?.map(str::as_bytes))
     }
 
     /// Enters an array; its elements follow by [`element`](Self::element).
@@ -229,10 +241,18 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// The value is no string, is malformed, or has escapes and more characters than the scratch has left.
+    #[inline]
     pub fn string(&mut self) -> Result<&'a str, JsonError> {
-        if !self.begins(|b| b == b'"') {
-            self.expect(Kind::String)?;
+        match self.plain_string() {
+            Some(string) => Ok(string),
+            None => self.other_string(),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn other_string(&mut self) -> Result<&'a str, JsonError> {
+        self.expect(Kind::String)?;
         let string = self.quoted()?;
         self.unescaped(string)
     }
@@ -349,11 +369,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Quicker than to [`peek`](Self::peek), and says nothing of why not.
-    fn begins(&mut self, with: impl Fn(u8) -> bool) -> bool {
-        matches!(self.state, State::Value) && self.next_byte().is_some_and(with)
-    }
-
     fn expect(&mut self, kind: Kind) -> Result<(), JsonError> {
         if self.peek()? == kind { Ok(()) } else { self.fail(Fault::WrongType) }
     }
@@ -381,7 +396,6 @@ impl<'a> Reader<'a> {
     }
 
     /// Whether a comma or the beginning leads to one more name or element; otherwise `close` was passed.
-    #[inline(always)]
     fn more(&mut self, close: u8) -> Result<bool, JsonError> {
         let first = matches!(self.state, State::First);
         if !first && !matches!(self.state, State::After) {
@@ -404,7 +418,6 @@ impl<'a> Reader<'a> {
         Ok(true)
     }
 
-    #[inline(always)]
     fn raw_name(&mut self) -> Result<Option<scan::Quoted>, JsonError> {
         if self.inside() != Some(Kind::Object) {
             return self.out_of_turn();
@@ -431,7 +444,7 @@ impl<'a> Reader<'a> {
             *members = members.saturating_add(1);
         }
         let name = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-        if name.escaped || !self.seen.is_new(depth, name.hash) {
+        if !self.is_new(&name) {
             self.doubtful |= 1;
         }
         self.at = name.end.wrapping_add(1);
@@ -445,15 +458,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether it is sure that no name of the innermost object is the same.
+    #[inline]
+    fn is_new(&mut self, name: &scan::Quoted) -> bool {
+        name.hash.is_some_and(|hash| self.seen.is_new(self.depth, hash))
+    }
+
     /// A string that begins here.
-    #[inline(always)]
     fn quoted(&mut self) -> Result<scan::Quoted, JsonError> {
         let string = self.keep(scan::string(self.text.as_bytes(), self.at))?;
         self.pass(string.end.wrapping_add(1));
         Ok(string)
     }
 
-    #[inline]
     fn unescaped(&mut self, string: scan::Quoted) -> Result<&'a str, JsonError> {
         let text = self.text;
         let raw = text.get(string.start..string.end).unwrap_or_default();
@@ -480,9 +497,7 @@ impl<'a> Reader<'a> {
 
     /// The text of a number, and whether it is an integer.
     fn any_number(&mut self) -> Result<(&'a str, bool), JsonError> {
-        if !self.begins(|b| b.is_ascii_digit()) {
-            self.expect(Kind::Number)?;
-        }
+        self.expect(Kind::Number)?;
         let number = self.keep(scan::number(self.text.as_bytes(), self.at))?;
         let text = self.text.get(self.at..number.end).unwrap_or_default();
         self.pass(number.end);
@@ -528,9 +543,8 @@ impl<'a> Reader<'a> {
         result.or_else(|e| self.fail_at(e.fault, e.at))
     }
 
-    /// The earlier error if there was one.
-    fn out_of_turn<T>(&mut self) -> Result<T, JsonError> {
-        self.fail(if let State::Failed(fault) = self.state { fault } else { Fault::OutOfTurn })
+    const fn out_of_turn<T>(&mut self) -> Result<T, JsonError> {
+        self.fail(self.out_of_turn)
     }
 
     const fn fail<T>(&mut self, fault: Fault) -> Result<T, JsonError> {
@@ -538,7 +552,8 @@ impl<'a> Reader<'a> {
     }
 
     const fn fail_at<T>(&mut self, fault: Fault, at: usize) -> Result<T, JsonError> {
-        self.state = State::Failed(fault);
+        self.state = State::Failed;
+        self.out_of_turn = fault;
         self.at = at;
         Err(JsonError { fault, at })
     }

@@ -14,11 +14,13 @@ pub const MAX_SCOPES: usize = 32;
 pub fn is_scope(text: &str) -> bool {
     let (mut words, mut last) = (1usize, b' ');
     for byte in text.bytes() {
-        match (byte, last) {
-            (b' ', b' ') => return false,
-            (b' ', _) => words = words.saturating_add(1),
-            (0x21 | 0x23..=0x5b | 0x5d..=0x7e, _) => {}
-            _ => return false,
+        if byte == b' ' {
+            if last == b' ' {
+                return false;
+            }
+            words = words.saturating_add(1);
+        } else if !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\' {
+            return false;
         }
         last = byte;
     }

@@ -154,8 +154,8 @@ impl<'de> Reader<'de> {
         let (at, outside) = (self.at, self.depth);
         visit(self).map_err(|e| {
             // A type may swallow this error, but the rest of a half-read array is not that of the one around it.
-            if self.depth != outside && !matches!(self.state, State::Failed(_)) {
-                self.state = State::Failed(Fault::OutOfTurn);
+            if self.depth != outside && !matches!(self.state, State::Failed) {
+                self.state = State::Failed;
             }
             e.located(at)
         })

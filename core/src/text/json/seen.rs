@@ -1,7 +1,5 @@
 //! Which names an open document had, roughly: what spares most objects the walk that is sure of it.
 
-use super::scan::mix;
-
 /// One bit in each of three words for each name that was read (a Bloom filter). Names of objects that lie equally deep share
 /// their bits, so that nothing is kept for each object.
 #[derive(Default)]
@@ -13,8 +11,9 @@ impl Seen {
     ///
     /// Of 9 names one is doubtful by chance in one of 200 documents, of 16 in one of 20.
     #[inline(always)]
-    pub(super) fn is_new(&mut self, depth: usize, hash: usize) -> bool {
-        let mut bits = mix(hash, depth) >> (usize::BITS - 18);
+    pub(super) fn is_new(&mut self, depth: u8, hash: usize) -> bool {
+        // Turned, so that a name that is met at several depths has other bits at each.
+        let mut bits = hash.rotate_left(u32::from(depth)) >> (usize::BITS - 18);
         let mut new = false;
         for word in &mut self.0 {
             let bit = 1u64 << (bits & 63);
