@@ -49,17 +49,18 @@ fn is_over(cost: &Cost) -> bool {
 }
 
 fn print(costs: &[Cost]) {
-    println!("{:38} {:^29}   {:^19}   {:^11}", "", "instructions", "microseconds", "allocations");
+    println!("{:43} {:^29}   {:^19}   {:^11}", "", "instructions", "microseconds", "allocations");
     println!(
-        "{:27} {:10} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>11}",
-        "", "", "validate", "signature", "above", "validate", "signature", "above"
+        "{:27} {:9} {:>5} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>11}",
+        "", "", "token", "validate", "signature", "above", "validate", "signature", "above"
     );
     for cost in costs {
         let micros = |ns: u64| format!("{}.{}", ns / 1000, ns % 1000 / 100);
         println!(
-            "{:27} {:10} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>11}",
+            "{:27} {:9} {:>5} {:>9} {:>9} {:>9}   {:>9} {:>9}   {:>11}",
             cost.library,
             cost.algorithm,
+            cost.token,
             cost.validate,
             cost.signature,
             cost.above(),

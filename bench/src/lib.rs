@@ -13,6 +13,8 @@ pub struct Case {
     pub library: &'static str,
     /// As `alg` names it.
     pub algorithm: &'static str,
+    /// Characters of the token.
+    pub token: usize,
     /// Takes the token, says whether it is good.
     pub validate: Box<dyn Fn() -> bool>,
     /// Only checks the signature: by the same part, with a key and a signature that are ready.

@@ -13,6 +13,8 @@ pub struct Cost {
     pub library: String,
     /// As the case names it.
     pub algorithm: String,
+    /// Characters of the token.
+    pub token: usize,
     /// Allocations on the heap above those of the signature.
     pub allocations: u64,
     /// Nanoseconds to validate; the median of many runs.
@@ -50,9 +52,10 @@ fn counted(call: &dyn Fn() -> bool) {
 
 /// Prints what [`costs`] reads.
 pub fn run_timed(cases: impl Iterator<Item = Case>) {
-    for Case { library, algorithm, validate, signature } in cases {
+    for Case { library, algorithm, token, validate, signature } in cases {
         let allocations = allocations(&validate).saturating_sub(allocations(&signature));
-        println!("{library}\t{algorithm}\t{allocations}\t{}\t{}", median_ns(&validate), median_ns(&signature));
+        let (validate, signature) = (median_ns(&validate), median_ns(&signature));
+        println!("{library}\t{algorithm}\t{token}\t{allocations}\t{validate}\t{signature}");
     }
 }
 
@@ -96,9 +99,10 @@ fn cost(line: &str, counts: &[u64]) -> Cost {
     Cost {
         library: fields[0].into(),
         algorithm: fields[1].into(),
-        allocations: number(2),
-        validate_ns: number(3),
-        signature_ns: number(4),
+        token: fields[2].parse().expect("a number"),
+        allocations: number(3),
+        validate_ns: number(4),
+        signature_ns: number(5),
         validate: counts[0],
         signature: counts[1],
     }

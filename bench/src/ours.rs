@@ -37,6 +37,7 @@ fn case(name: &'static str) -> Case {
     Case {
         library: NAME,
         algorithm: name,
+        token: token.len(),
         validate: Box::new(move || {
             let mut scratch = [0; 2048];
             validate(SecretText::new(token), &policy, &keys, UnixTime(NOW), &mut scratch).is_ok()

@@ -44,6 +44,7 @@ fn jsonwebtoken_case(library: &'static str, provider: &CryptoProvider, name: &'s
     Case {
         library,
         algorithm: name,
+        token: token.len(),
         validate: Box::new(move || {
             decode::<AccessToken>(token, &key, &rules)
                 .is_ok_and(|token| token.header.typ.as_deref() == Some("at+jwt") && token.claims.is_in_scope())
@@ -79,6 +80,7 @@ where
     Case {
         library: "jwt-compact",
         algorithm: name,
+        token: token.len(),
         validate: Box::new(move || {
             let Ok(untrusted) = UntrustedToken::new(token) else { return false };
             let Ok(token) = rules.validate(&untrusted) else { return false };

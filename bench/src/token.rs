@@ -1,4 +1,5 @@
-//! The token that all validate: nine claims by RFC 9068, signed once for each algorithm. <https://www.rfc-editor.org/rfc/rfc9068>
+//! The token that all validate: nine claims by RFC 9068, 548 characters with ES256, signed once for each algorithm.
+//! <https://www.rfc-editor.org/rfc/rfc9068>
 
 use jwt_compact::alg::{Ed25519, Es256, Hs256, Hs256Key, Rsa};
 use jwt_compact::jwk::{JsonWebKey, JwkError};
@@ -6,9 +7,9 @@ use jwt_compact::{Algorithm, AlgorithmExt as _, Claims, Header};
 use serde::{Deserialize, Serialize};
 
 /// Who issues it.
-pub const ISSUER: &str = "https://as.example.com";
+pub const ISSUER: &str = "https://login.example.com";
 /// Whom it is for.
-pub const AUDIENCE: &str = "https://api.example.com/v1";
+pub const AUDIENCE: &str = "https://orders.api.example.com/v1";
 /// What the API asks for, which is one of the token's two scopes.
 pub const SCOPE: &str = "orders:read";
 /// Within the token's life, which lasts long, as the others ask the clock.
@@ -85,12 +86,12 @@ where
     let header = Header::empty().with_key_id("2026-11").with_token_type("at+jwt");
     let claims = AccessToken {
         iss: ISSUER.into(),
-        sub: "5ba552d67f4b8a1e".into(),
+        sub: "5ba552d6-7f4b-4e2a-b1c3-8a1e0d9f6c27".into(),
         aud: AUDIENCE.into(),
-        client_id: "s6BhdRkqt3".into(),
+        client_id: "s6BhdRkqt3-orders-web".into(),
         exp: Some(4_102_444_800),
         iat: Some(1_766_000_000),
-        jti: "dbe39bf3a3ba4238a513f51d6e1691c4".into(),
+        jti: "dbe39bf3-a3ba-4238-a513-f51d6e1691c4".into(),
         scope: "orders:read orders:write".into(),
         acr: "urn:example:loa:2".into(),
     };
