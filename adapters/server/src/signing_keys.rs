@@ -162,6 +162,8 @@ impl<S: Store> Following<S> {
         self.server
             .replace_signing(signing)
             .map_err(|error| StoreError::because("the signing keys in the store cannot be used", error))?;
+        let kids: Vec<_> = versions.iter().map(|(kid, _)| &**kid).collect();
+        tracing::info!(kids = kids.join(" "), "the signing keys were read again");
         self.seen = Some((versions, keys));
         Ok(())
     }

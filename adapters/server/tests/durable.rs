@@ -70,6 +70,14 @@ impl Running {
         answer
     }
 
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     fn token(&self) -> String {
         let answer = self.post("/token", DEVICE, "grant_type=client_credentials");
         let rest = answer.split_once("\"access_token\":\"").unwrap_or_else(|| panic!("{answer}")).1;
@@ -189,6 +197,17 @@ fn with_the_server_keys_lost_new_signing_keys_are_made_and_the_old_ones_are_told
         assert!(folder.valetkey(&["keys", "remove", kid]).status().unwrap().success());
     }
     assert!(folder.valetkey(&["check"]).status().unwrap().success());
+}
+
+#[test]
+fn a_signing_key_is_taken_while_the_server_runs() {
+    let folder = Folder::new();
+    let mut server = folder.serve();
+    let output = folder.valetkey(&["keys", "add", "ES256"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    let kid = said.split(' ').nth(1).unwrap();
+    server.until_it_says(kid);
+    assert!(server.get("/jwks.json").contains(kid));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use valetkey_sqlite::SqliteStore;
 use valetkey_tokio::store::{By, Store};
 
 #[tokio::test]
-async fn rfc9068_4_01_a_client_gets_signed_tokens_that_an_api_can_check() {
+async fn rfc9068_2_1_01_a_client_gets_signed_tokens_that_an_api_can_check() {
     let folder = Folder::new();
     let secret = folder.add_client(&["device", "--scope", "read", "--token-kind", "jwt"]);
     let server = folder.serve();
