@@ -266,7 +266,10 @@ impl<'r> NeedIntrospect<'r> {
                     id: "",
                     claims: &[],
                 };
-                return jwt::allowed(access, policy, self.now).map_err(|why| refused(policy, why));
+                return match jwt::allowed(&access, policy, self.now) {
+                    Ok(()) => Ok(access),
+                    Err(why) => Err(refused(policy, why)),
+                };
             }
         };
         Err(refused(policy, why))
