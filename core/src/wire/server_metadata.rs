@@ -47,9 +47,9 @@ impl Place {
 /// What an API needs of an authorization server's metadata. Other members are passed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerMetadata<'a> {
-    /// Where its keys are; empty if it has none. Https, or http on loopback.
+    /// Where its keys are; empty if it has none. Https, or http on loopback where the issuer is there too.
     pub jwks_uri: &'a str,
-    /// Where it tells what a token is worth; empty if it does not. Https, or http on loopback.
+    /// Where it tells what a token is worth; empty if it does not. Https, or http on loopback where the issuer is there too.
     pub introspection_endpoint: &'a str,
 }
 
@@ -62,7 +62,7 @@ pub enum Fault {
     /// They are those of another issuer, or do not say whose they are.
     /// <https://www.rfc-editor.org/rfc/rfc8414#section-3.3>
     Issuer,
-    /// The member of this name is no URL that is https (or http on loopback) without fragment and user information.
+    /// The member of this name is no URL that is https (or http on loopback, for an issuer there) without fragment and user information.
     Endpoint(&'static str),
     /// The scratch is too short. As many bytes as the body has suffice.
     Scratch,
@@ -73,7 +73,9 @@ impl fmt::Display for Fault {
         match self {
             Self::Json(e) => e.fmt(f),
             Self::Issuer => f.write_str("the metadata name another issuer than the one that was asked for, or none"),
-            Self::Endpoint(name) => write!(f, "{name} of the metadata must be https, or http on loopback"),
+            Self::Endpoint(name) => {
+                write!(f, "{name} of the metadata must be https, or http on loopback for an issuer there")
+            }
             Self::Scratch => f.write_str("the scratch is too short for the metadata"),
         }
     }
@@ -107,13 +109,17 @@ impl<'a> ServerMetadata<'a> {
     /// [`Fault`].
     pub fn read(body: &'a [u8], issuer: &str, scratch: &'a mut [u8]) -> Result<Self, Fault> {
         let (mut said, mut issuer_matches) = (Self { jwks_uri: "", introspection_endpoint: "" }, false);
+        // An issuer elsewhere has no business with what listens on this machine.
+        let local = issuer.starts_with("http://");
         let mut r = Reader::new(body, Self::LIMITS, scratch);
         r.object()?;
         while let Some(name) = r.name()? {
             match name {
                 "issuer" if r.peek()? == Kind::String => issuer_matches = r.string()? == issuer,
-                "jwks_uri" => said.jwks_uri = endpoint("jwks_uri", &mut r)?,
-                "introspection_endpoint" => said.introspection_endpoint = endpoint("introspection_endpoint", &mut r)?,
+                "jwks_uri" => said.jwks_uri = endpoint("jwks_uri", local, &mut r)?,
+                "introspection_endpoint" => {
+                    said.introspection_endpoint = endpoint("introspection_endpoint", local, &mut r)?;
+                }
                 _ => r.skip()?,
             }
         }
@@ -122,12 +128,13 @@ impl<'a> ServerMetadata<'a> {
     }
 }
 
-fn endpoint<'a>(name: &'static str, r: &mut Reader<'a>) -> Result<&'a str, Fault> {
+fn endpoint<'a>(name: &'static str, local: bool, r: &mut Reader<'a>) -> Result<&'a str, Fault> {
     if r.peek()? != Kind::String {
         return Err(Fault::Endpoint(name));
     }
     let text = r.string()?;
-    if uri::is_endpoint(text) { Ok(text) } else { Err(Fault::Endpoint(name)) }
+    let https = text.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+    if uri::is_endpoint(text) && (https || local) { Ok(text) } else { Err(Fault::Endpoint(name)) }
 }
 
 #[cfg(test)]
@@ -168,8 +175,10 @@ mod tests {
                 let read = ServerMetadata::read(body.as_bytes(), ISSUER, &mut []);
                 assert_eq!(read, Err(Fault::Endpoint(name)), "{body}");
             }
-            let body = format!(r#"{{"issuer":"https://as.example","{name}":"http://127.0.0.1:8080/x"}}"#);
-            assert!(ServerMetadata::read(body.as_bytes(), ISSUER, &mut []).is_ok());
+            for (issuer, allowed) in [("http://127.0.0.1:8080", true), (ISSUER, false)] {
+                let body = format!(r#"{{"issuer":"{issuer}","{name}":"http://127.0.0.1:8080/x"}}"#);
+                assert_eq!(ServerMetadata::read(body.as_bytes(), issuer, &mut []).is_ok(), allowed, "{issuer}");
+            }
         }
     }
 
