@@ -66,6 +66,7 @@ const KEY: SigningKey<'_> = SigningKey {
     public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
     sealed: "sealed",
     created_at: NOW,
+    signs_from: NOW,
     retired_at: None,
 };
 

@@ -43,6 +43,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long things last.
     pub lifetimes: Lifetimes,
+    /// How the keys of signed access tokens change.
+    pub signing: SigningTimes,
     /// What is kept of what happened.
     pub audit: Audit,
     /// What each scope means to a person, by its name.
@@ -92,6 +94,21 @@ impl Default for Lifetimes {
     }
 }
 
+/// How the keys of signed access tokens change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SigningTimes {
+    /// For how many seconds a new key is published before it signs.
+    pub publish_ahead_seconds: u32,
+}
+
+impl Default for SigningTimes {
+    /// An hour: longer than the key sets of most APIs are kept.
+    fn default() -> Self {
+        Self { publish_ahead_seconds: 3_600 }
+    }
+}
+
 /// What is kept of what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -120,6 +137,7 @@ struct File {
     log_format: LogFormat,
     limits: Limits,
     lifetimes: Lifetimes,
+    signing: SigningTimes,
     audit: Audit,
     scopes: BTreeMap<String, String>,
 }
@@ -252,7 +270,7 @@ impl Config {
         }
         check_lifetimes(&file.lifetimes)?;
         check_scopes(&file.scopes)?;
-        let File { limits, lifetimes, audit, scopes, .. } = file;
+        let File { limits, lifetimes, signing, audit, scopes, .. } = file;
         Ok(Self {
             listen,
             tls,
@@ -263,6 +281,7 @@ impl Config {
             log_format,
             limits,
             lifetimes,
+            signing,
             audit,
             scopes,
             issuer,

@@ -2,7 +2,8 @@
 //!
 //! Neither the database nor the server keys alone sign anything. A pair for each of [`FIRST`] is made on the first start;
 //! `valetkey keys` adds others and retires them beside a running server, which looks for that every few seconds. Of an
-//! algorithm the newest pair signs that can be opened; the others are published, and what they signed is recognised.
+//! algorithm the newest pair signs that can be opened and whose time has come; the others are published, and what they
+//! signed is recognised.
 
 use crate::database::in_time;
 use crate::system::{CLOCK, drawn, unix_time};
@@ -18,6 +19,7 @@ use valetkey::server::change::{Change, Committed, Kind, Version};
 use valetkey::server::record::{OwnedRecord, OwnedSigningKey, SigningKey};
 use valetkey::server::{add_signing_key, reseal_signing_key};
 use valetkey::text::base64;
+use valetkey::time::UnixTime;
 use valetkey_aws_lc::{self as aws_lc, PublicKey};
 use valetkey_tokio::server::{self, AuthorizationServer, Signer, Signing};
 use valetkey_tokio::store::{By, Store, StoreError};
@@ -62,11 +64,22 @@ pub async fn kept<S: Store>(store: &S) -> Result<Vec<Kept>, StoreError> {
     Ok(keys)
 }
 
-/// Makes a pair and puts it into the store, sealed. Gives its `kid`.
+/// For how many seconds a pair is published only, before it signs.
+pub fn waits(key: &OwnedSigningKey, now: UnixTime) -> u64 {
+    key.signs_from.0.saturating_sub(now.0)
+}
+
+/// Makes a pair and puts it into the store, sealed: published at once, and to sign `ahead` seconds later, if there is
+/// another of its algorithm that may sign until then. Gives its `kid`, and from when it signs.
 ///
 /// # Errors
 /// Those of the store, and when the operating system gives no random bytes or time.
-pub async fn add<S: Store>(store: &S, sealing: &Secret<32>, algorithm: Algorithm) -> Result<String, StoreError> {
+pub async fn add<S: Store>(
+    store: &S,
+    sealing: &Secret<32>,
+    algorithm: Algorithm,
+    ahead: u32,
+) -> Result<(String, UnixTime), StoreError> {
     let pair = spawn_blocking(move || generate(algorithm)).await;
     let pair = pair.map_err(|error| StoreError::because("no signing key could be made", error))?;
     let pair = pair.map_err(|error| StoreError::because("no signing key could be made", error))?;
@@ -81,12 +94,14 @@ pub async fn add<S: Store>(store: &S, sealing: &Secret<32>, algorithm: Algorithm
     }
     let newest = others.iter().filter(|(key, _)| key.algorithm == algorithm).map(|(key, _)| key.created_at).max();
     let created_at = newest.map_or(now, |newest| now.max(newest.plus(1)));
-    let record =
-        SigningKey { kid: pair.kid(), algorithm, public: &public, sealed: &sealed, created_at, retired_at: None };
+    let signs = |(key, _): &Kept| key.algorithm == algorithm && key.retired_at.is_none();
+    let signs_from = if others.iter().any(signs) { now.plus(ahead) } else { now };
+    let (kid, retired_at) = (pair.kid(), None);
+    let record = SigningKey { kid, algorithm, public: &public, sealed: &sealed, created_at, signs_from, retired_at };
     let change = add_signing_key(drawn()?, now, record)
         .map_err(|error| StoreError::because("the signing key that was made cannot be kept", error))?;
     match commit(store, &change).await? {
-        Committed::Applied => Ok(pair.kid().to_owned()),
+        Committed::Applied => Ok((kid.to_owned(), signs_from)),
         Committed::Conflict => Err(StoreError::new("a signing key of this id is there already")),
     }
 }
@@ -112,11 +127,13 @@ pub fn closed(kept: Vec<Kept>, sealing: &[Secret<32>]) -> Vec<String> {
 /// # Errors
 /// Those of [`add`].
 pub async fn first<S: Store>(store: &S, sealing: &[Secret<32>]) -> Result<Signing, StoreError> {
-    Ok(complete(store, kept(store).await?, sealing).await?.signing())
+    let found = complete(store, kept(store).await?, sealing).await?;
+    // Now, and not before: those that were made just now do not wait.
+    Ok(found.signing(unix_time().ok_or_else(|| StoreError::new(CLOCK))?))
 }
 
-/// What was found at the last look, and by which server keys it was opened.
-type Seen = (Vec<(String, Version)>, Arc<[Secret<32>]>);
+/// What was found at the last look, by which server keys it was opened, and when the next pair begins to sign.
+type Seen = (Vec<(String, Version)>, Arc<[Secret<32>]>, UnixTime);
 
 /// Lets a server sign and publish with the pairs that its store has, also with those that commands add and retire meanwhile.
 pub struct Following<S> {
@@ -152,19 +169,26 @@ impl<S: Store> Following<S> {
     /// # Errors
     /// Those of the store; then all stays as it is until the next look.
     pub async fn look(&mut self) -> Result<(), StoreError> {
+        self.look_at(unix_time().ok_or_else(|| StoreError::new(CLOCK))?).await
+    }
+
+    async fn look_at(&mut self, now: UnixTime) -> Result<(), StoreError> {
         let keys = Arc::clone(&self.sealing.read().unwrap_or_else(PoisonError::into_inner));
         let found = kept(self.server.store()).await?;
         let versions: Vec<_> = found.iter().map(|(key, at)| (key.kid.clone(), *at)).collect();
-        if self.seen.as_ref().is_some_and(|(seen, by)| *seen == versions && Arc::ptr_eq(by, &keys)) {
+        let is_same = |(seen, by, until): &Seen| *seen == versions && Arc::ptr_eq(by, &keys) && now < *until;
+        if self.seen.as_ref().is_some_and(is_same) {
             return Ok(());
         }
-        let signing = complete(self.server.store(), found, &keys).await?.signing();
+        let waiting = found.iter().map(|(key, _)| key.signs_from).filter(|from| *from > now);
+        let until = waiting.min().unwrap_or(UnixTime::FOR_EVER);
+        let signing = complete(self.server.store(), found, &keys).await?.signing(now);
         self.server
             .replace_signing(signing)
             .map_err(|error| StoreError::because("the signing keys in the store cannot be used", error))?;
         let kids: Vec<_> = versions.iter().map(|(kid, _)| &**kid).collect();
         tracing::info!(kids = kids.join(" "), "the signing keys were read again");
-        self.seen = Some((versions, keys));
+        self.seen = Some((versions, keys, until));
         Ok(())
     }
 }
@@ -182,7 +206,8 @@ async fn complete<S: Store>(store: &S, kept: Vec<Kept>, sealing: &[Secret<32>]) 
     }
     let missing = found.missing();
     for algorithm in &missing {
-        let kid = add(store, current, *algorithm).await?;
+        // Nothing else of its algorithm can sign meanwhile.
+        let (kid, _) = add(store, current, *algorithm, 0).await?;
         tracing::info!(%algorithm, kid, "a signing key was made");
     }
     if !missing.is_empty() {
@@ -244,10 +269,12 @@ impl Found {
         Ok(())
     }
 
-    /// Those that can sign come first, as the first of an algorithm does. What was retired is published and recognised, and
+    /// Those that can sign come first, as the first of an algorithm does, and of them those whose time has come: where it
+    /// has come for none, the one signs that would be the next to do so. What was retired is published and recognised, and
     /// nothing else: who has the server keys that opened a pair, and they are not ours any more, may have its private half.
-    fn signing(self) -> Signing {
-        let (can, cannot): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|pair| pair.private.is_some());
+    fn signing(self, now: UnixTime) -> Signing {
+        let (mut can, cannot): (Vec<_>, Vec<_>) = self.0.into_iter().partition(|pair| pair.private.is_some());
+        can.sort_by_key(|pair| waits(&pair.kept, now));
         let retired = cannot.into_iter().filter(|pair| pair.was_ours);
         let private =
             can.iter().filter_map(|pair| Some((pair.kept.kid.clone(), Arc::clone(&pair.private.as_ref()?.0))));

@@ -110,6 +110,7 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             public: text(1),
             sealed: text(2),
             created_at: time(0),
+            signs_from: time(1),
             retired_at: bit(1).then(|| time(2)),
         }),
         other => unreachable!("records of kind {other:?} are new; the laws need samples of them"),

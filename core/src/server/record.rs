@@ -263,6 +263,8 @@ records! {
         sealed: hash,
         /// When it was made.
         created_at: [UnixTime],
+        /// From when on it signs. Until then it is published only, so that APIs know it by then; 0 for at once.
+        signs_from: [UnixTime] default,
         /// When it ceased to sign. Its public half stays published until what it signed has expired.
         retired_at: [Option<UnixTime>],
     }

@@ -13,6 +13,9 @@ const MAX_PUBLIC: usize = 2048;
 
 /// The change that adds a signing key where none of its `kid` was: `Conflict` means that there was one.
 ///
+/// An API that keeps a key set meets the key before it meets its tokens if [`SigningKey::signs_from`] is later than that
+/// set is kept: who makes a [`Server`](super::Server) puts a key whose time has not come after those whose time has.
+///
 /// `drawn` are eight bytes from the operating system, for this change alone. The key is kept for ever, until it is retired.
 ///
 /// # Errors
@@ -30,6 +33,7 @@ const MAX_PUBLIC: usize = 2048;
 ///     public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
 ///     sealed: "as the program seals it",
 ///     created_at: UnixTime(1_700_000_000),
+///     signs_from: UnixTime(1_700_003_600), // published for an hour before
 ///     retired_at: None,
 /// };
 /// assert!(add_signing_key([7; 8], UnixTime(1_700_000_000), key).is_ok());
@@ -128,6 +132,7 @@ mod tests {
         public: r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1","alg":"EdDSA","use":"sig"}"#,
         sealed: "sealed",
         created_at: NOW,
+        signs_from: NOW,
         retired_at: None,
     };
 

@@ -315,6 +315,7 @@ pub(crate) fn records(w: &mut Hidden) {
         public: "{}",
         sealed: PHC,
         created_at: NOW,
+        signs_from: NOW,
         retired_at: None,
     };
     show_record(w, &Record::SigningKey(signing));

@@ -40,6 +40,8 @@ fn everything_can_be_said_in_the_file() {
         metrics_listen = "127.0.0.1:9100"
         [lifetimes]
         access_seconds = 300
+        [signing]
+        publish_ahead_seconds = 86400
         [scopes]
         read = "Read your data"
         "urn:x:y" = "Do x"
@@ -52,6 +54,7 @@ fn everything_can_be_said_in_the_file() {
     assert_eq!(config.server_key_file, Some("/run/secrets/valetkey.key".into()));
     assert_eq!(config.metrics_listen.unwrap().port(), 9100);
     assert_eq!((config.lifetimes.access_seconds.get(), config.lifetimes.code_seconds.get()), (300, 60));
+    assert_eq!(config.signing.publish_ahead_seconds, 86_400);
     assert_eq!(config.scopes.get("urn:x:y").map(String::as_str), Some("Do x"));
 }
 

@@ -35,13 +35,18 @@ pub enum Command {
 pub enum SigningKeyCommand {
     /// Show the keys that sign access tokens, and those that did.
     List(Format),
-    /// Make a key that signs access tokens from then on, in place of those of the same algorithm.
+    /// Make a key that signs access tokens, in place of those of the same algorithm.
     ///
-    /// The others stay published. A running server takes it within seconds.
+    /// It is published at once, and signs from an hour later on (publish_ahead_seconds in the settings), so that APIs
+    /// which keep the key set have it by then. The first key of an algorithm signs at once. The others stay published. A
+    /// running server takes it within seconds.
     Add {
         /// ES256, ES384, EdDSA, RS256, RS384, RS512, PS256, PS384 or PS512.
         #[arg(value_name = "ALG", value_parser = read_algorithm)]
         algorithm: Algorithm,
+        /// Sign at once, as when the one before leaked: APIs refuse its tokens until they have fetched the key set anew.
+        #[arg(long)]
+        now: bool,
     },
     /// Let a key sign no more. It stays published until what it signed has expired.
     Remove {

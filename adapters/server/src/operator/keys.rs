@@ -29,7 +29,10 @@ pub(super) async fn run(
 ) -> Result<(), Failed> {
     match command {
         SigningKeyCommand::List(format) => list(&Records::existing(db)?, *format, out).await,
-        SigningKeyCommand::Add { algorithm } => add(&Records::open(db)?, *algorithm, config, out).await,
+        SigningKeyCommand::Add { algorithm, now } => {
+            let ahead = if *now { 0 } else { config.signing.publish_ahead_seconds };
+            add(&Records::open(db)?, *algorithm, ahead, config, out).await
+        }
         SigningKeyCommand::Remove { kid, leaked: false } => remove(&Records::existing(db)?, kid, config, out).await,
         SigningKeyCommand::Remove { kid, leaked: true } => withdraw(&Records::existing(db)?, kid, out).await,
     }
@@ -42,34 +45,39 @@ struct Shown {
     alg: &'static str,
     state: &'static str,
     created: String,
+    signs_from: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     retired: Option<String>,
 }
 
-impl Row<5> for Shown {
-    const HEAD: [&'static str; 5] = ["KID", "ALG", "STATE", "CREATED", "RETIRED"];
+impl Row<6> for Shown {
+    const HEAD: [&'static str; 6] = ["KID", "ALG", "STATE", "CREATED", "SIGNS_FROM", "RETIRED"];
 
-    fn cells(&self) -> [String; 5] {
-        let Self { kid, alg, state, created, retired } = self;
-        [kid.clone(), (*alg).to_owned(), (*state).to_owned(), created.clone(), retired.clone().unwrap_or_default()]
+    fn cells(&self) -> [String; 6] {
+        let Self { kid, alg, state, created, signs_from, retired } = self;
+        let [kid, alg, state] = [kid, *alg, *state].map(str::to_owned);
+        [kid, alg, state, created.clone(), signs_from.clone(), retired.clone().unwrap_or_default()]
     }
 }
 
 async fn list(records: &Records, format: Format, out: &mut dyn Write) -> Result<(), Failed> {
-    let kept = kept(records).await?;
+    let (kept, now) = (kept(records).await?, now()?);
     let mut rows = Vec::new();
-    for (n, (key, _)) in kept.iter().enumerate() {
-        let newer = kept.iter().take(n).any(|(other, _)| signs(other) && other.algorithm == key.algorithm);
-        let state = match (signs(key), newer) {
-            (false, _) => "retired",
-            (true, false) => "signs",
-            (true, true) => "replaced",
+    for (key, _) in &kept {
+        let rivals = kept.iter().filter(|(other, _)| signs(other) && other.algorithm == key.algorithm);
+        let first = rivals.min_by_key(|(other, _)| signing_keys::waits(other, now));
+        let state = match first {
+            _ if !signs(key) => "retired",
+            Some((first, _)) if first.kid == key.kid => "signs",
+            _ if signing_keys::waits(key, now) > 0 => "waits",
+            _ => "replaced",
         };
         rows.push(Shown {
             kid: key.kid.clone(),
             alg: key.algorithm.as_str(),
             state,
             created: shown(key.created_at),
+            signs_from: shown(key.signs_from.max(key.created_at)),
             retired: key.retired_at.map(shown),
         });
     }
@@ -77,12 +85,25 @@ async fn list(records: &Records, format: Format, out: &mut dyn Write) -> Result<
 }
 
 /// Sealed under the key that the server has, or will have.
-async fn add(records: &Records, algorithm: Algorithm, config: &Config, out: &mut dyn Write) -> Result<(), Failed> {
+async fn add(
+    records: &Records,
+    algorithm: Algorithm,
+    ahead: u32,
+    config: &Config,
+    out: &mut dyn Write,
+) -> Result<(), Failed> {
     let keys = run::keys(config, records.store()).await.map_err(|error| Failed::from_error(&*error))?;
     let sealing = keys.for_sealing();
     let current = sealing.first().ok_or_else(|| Failed::Not("there is no server key".to_owned()))?;
-    let kid = signing_keys::add(records.store(), current, algorithm).await;
-    let kid = kid.map_err(|error| Failed::from_error(&error))?;
+    let added = signing_keys::add(records.store(), current, algorithm, ahead).await;
+    let (kid, from) = added.map_err(|error| Failed::from_error(&error))?;
+    if from > now()? {
+        let from = shown(from);
+        return Ok(writeln!(
+            out,
+            "Key {kid} is published now, by a server that runs within seconds, and signs {algorithm} tokens from {from} on."
+        )?);
+    }
     Ok(writeln!(out, "Key {kid} signs {algorithm} tokens now; a server that runs takes it within seconds.")?)
 }
 
@@ -148,6 +169,7 @@ async fn can_do_without(records: &Records, kid: &str) -> Result<(), Failed> {
     Ok(())
 }
 
+/// Or will, as soon as its time has come or it is the only one.
 const fn signs(key: &OwnedSigningKey) -> bool {
     key.retired_at.is_none()
 }

@@ -94,10 +94,10 @@ fn signed(folder: &Folder, algorithm: &str) -> String {
     folder.add_client(&[algorithm, "--token-kind", "jwt", "--token-alg", algorithm])
 }
 
-/// Makes a key and gives its id.
+/// Makes a key that signs at once, and gives its id.
 fn added(folder: &Folder, algorithm: &str) -> String {
-    let told = folder.ok(&["keys", "add", algorithm]);
-    assert!(told.contains(algorithm), "{told}");
+    let told = folder.ok(&["keys", "add", algorithm, "--now"]);
+    assert!(told.contains(&format!("signs {algorithm} tokens now")), "{told}");
     told.split(' ').nth(1).unwrap().to_owned()
 }
 
@@ -156,6 +156,44 @@ async fn a_key_that_is_added_beside_a_server_signs_and_the_one_before_stays_good
         kids.into_iter().zip(["signs", "replaced", "replaced", "replaced"].map(str::to_owned)).collect();
     assert_eq!(states(&folder, "ES256"), shown);
     assert_eq!(states(&folder, "EdDSA").len(), 1);
+}
+
+/// Or an API that keeps the set would have to fetch it anew at the first token, each of them in the same moment.
+#[tokio::test]
+async fn a_new_key_is_published_an_hour_before_it_signs() {
+    let folder = Folder::new();
+    let secret = signed(&folder, "ES256");
+    let mut server = Here::start(&folder).await;
+    let old = server.token("ES256", &secret).await;
+    let told = folder.ok(&["keys", "add", "ES256"]);
+    let new = told.split(' ').nth(1).unwrap();
+    server.look().await;
+    assert!(server.published(new).await);
+    assert_eq!(kid(&server.token("ES256", &secret).await), kid(&old));
+    assert_eq!(states(&folder, "ES256"), [(new.to_owned(), "waits".into()), (kid(&old), "signs".into())]);
+    let listed = folder.json(&["keys", "list"]);
+    let listed = listed.iter().find(|key| key["kid"] == new).unwrap();
+    let seconds = |name: &str| humantime::parse_rfc3339(listed[name].as_str().unwrap()).unwrap();
+    // Of one second, the later one is listed as made in the next.
+    assert!((3_599..=3_600).contains(&seconds("signs_from").duration_since(seconds("created")).unwrap().as_secs()));
+    assert!(told.contains(listed["signs_from"].as_str().unwrap()), "{told}");
+
+    // Without the other it does not wait, or nothing would be signed.
+    folder.ok(&["keys", "remove", "--leaked", &kid(&old)]);
+    server.look().await;
+    assert_eq!(kid(&server.token("ES256", &secret).await), new);
+    assert_eq!(states(&folder, "ES256")[0], (new.to_owned(), "signs".into()));
+}
+
+#[tokio::test]
+async fn how_long_a_new_key_waits_is_a_setting_and_the_first_of_an_algorithm_waits_for_none() {
+    let folder = Folder::new();
+    fs::write(folder.path().join("v.toml"), "[signing]\npublish_ahead_seconds = 0\n").unwrap();
+    for _ in 0..2 {
+        assert!(folder.ok(&["--config", "v.toml", "keys", "add", "ES384"]).contains("now"));
+    }
+    assert!(folder.ok(&["keys", "add", "PS256"]).contains("signs PS256 tokens now"), "the first");
+    assert!(folder.ok(&["keys", "add", "PS256"]).contains("is published now"));
 }
 
 #[tokio::test]
