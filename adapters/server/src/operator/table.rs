@@ -51,15 +51,30 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Writes one JSON object on a line of its own.
+/// Writes one JSON object on a line of its own. What steers a terminal is escaped: JSON itself does so up to U+001F only,
+/// and such characters stand nowhere in it but in strings.
 pub(crate) fn object(out: &mut dyn Write, object: &impl Serialize) -> Result<(), Failed> {
     let line = serde_json::to_string(object).map_err(|error| Failed::from_error(&error))?;
+    let line = line.chars().fold(String::with_capacity(line.len() + 1), |mut line, c| {
+        if steers(c) {
+            let _ = std::fmt::Write::write_fmt(&mut line, format_args!("\\u{:04x}", u32::from(c)));
+        } else {
+            line.push(c);
+        }
+        line
+    });
     Ok(writeln!(out, "{line}")?)
+}
+
+/// Controls, those of U+0080 to U+009F too, and what turns the direction of text around, so that it reads as another.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Text that cannot steer a terminal, and is never nothing.
 pub(crate) fn visible(text: &str) -> String {
-    let shown: String = text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let shown: String = text.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect();
     if shown.is_empty() { "-".to_owned() } else { shown }
 }
 
@@ -93,5 +108,17 @@ mod tests {
         let mut out = Vec::new();
         Table::new(true).page(&mut out, &[Pair("a", "\n"), Pair("b", "")]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "[\"a\",\"\\n\"]\n[\"b\",\"\"]\n");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_escaped_in_json_and_says_the_same() {
+        let steering = "\u{7f}\u{80}\u{9b}2J\u{9f}\u{202e}\u{2066} \u{e9} \u{1f511}";
+        let mut out = Vec::new();
+        object(&mut out, &serde_json::json!({ steering: steering })).unwrap();
+        let line = String::from_utf8(out).unwrap();
+        assert!(line.trim_end().chars().all(|c| !steers(c)) && line.contains("\\u009b2J"), "{line:?}");
+        let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read[steering], steering);
+        assert_eq!(visible("a\u{9b}b\u{202e}c\u{e9}"), "a\u{fffd}b\u{fffd}c\u{e9}");
     }
 }

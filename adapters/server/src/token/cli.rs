@@ -58,6 +58,12 @@ pub struct Verify {
     /// In: `name`, `token`, and any option of this command under its own name, which then overrides it; `jwks` may be the
     /// keys themselves, `alg` an array, and `signature_only` is a boolean. Out: `name`, `result` (`accept` or `reject`),
     /// `reason`. Exits with 0 once all lines are answered.
+    ///
+    /// So a line decides by itself what is good, and names files and URLs to read: for lines that come from elsewhere,
+    /// say --tokens-only.
     #[arg(long)]
     pub json_lines: bool,
+    /// Take nothing but `name` and `token` of a line: one with an option of its own is rejected.
+    #[arg(long, requires = "json_lines")]
+    pub tokens_only: bool,
 }

@@ -16,8 +16,10 @@ const CAP: usize = 256 * 1024;
 /// Where a key set comes from.
 #[derive(Clone, Debug)]
 pub(super) enum Source {
-    /// A file, or a URL.
+    /// A file, or a URL, as it was typed.
     At(String),
+    /// The same, named by a line: only what ends is read.
+    Named(String),
     /// These bytes.
     Inline(Vec<u8>),
 }
@@ -31,9 +33,16 @@ impl Sources {
     pub(super) async fn bytes(&mut self, source: &Source) -> Result<Vec<u8>, String> {
         match source {
             Source::Inline(bytes) => Ok(bytes.clone()),
-            Source::At(place) => {
+            Source::At(place) | Source::Named(place) => {
                 if !self.0.contains_key(place) {
-                    let fetched = if place.contains("://") { fetch(place).await } else { load(place) };
+                    let fetched = match source {
+                        _ if place.contains("://") => fetch(place).await,
+                        // A pipe would be waited for, and a terminal would ask.
+                        Source::Named(_) if std::fs::metadata(place).is_ok_and(|found| !found.is_file()) => {
+                            Err("no file".to_owned())
+                        }
+                        _ => load(place),
+                    };
                     self.0.insert(place.clone(), fetched.map_err(|why| format!("the keys at {place}: {why}")));
                 }
                 self.0.get(place).cloned().unwrap_or_else(|| Err("the keys are not there".to_owned()))

@@ -13,6 +13,9 @@ use valetkey::text::json::{JsonError, Kind, Limits, Reader};
 /// Most bytes of a line: a key set and a token.
 const LONGEST: usize = 1024 * 1024;
 
+/// What a line may say besides its name and token.
+const OPTIONS: [&str; 8] = ["jwks", "issuer", "audience", "alg", "typ", "leeway", "now", "signature_only"];
+
 /// An answer, as it stands in its line.
 #[derive(Serialize)]
 struct Answer {
@@ -33,7 +36,7 @@ pub(super) async fn answer(options: &Verify, input: &mut dyn BufRead, out: &mut 
         if line.trim_ascii().is_empty() {
             continue;
         }
-        let (name, verdict) = match Question::read(&line, &asked) {
+        let (name, verdict) = match Question::read(&line, &asked, options.tokens_only) {
             Ok(question) => (question.name, question.asked.judge(&question.token, &mut sources).await),
             Err(why) => (name(&line), Err(Failed::Not(why))),
         };
@@ -69,7 +72,7 @@ struct Question {
 }
 
 impl Question {
-    fn read(line: &[u8], asked: &Asked) -> Result<Self, String> {
+    fn read(line: &[u8], asked: &Asked, tokens_only: bool) -> Result<Self, String> {
         if line.len() > LONGEST {
             return Err("the line is longer than 1 MiB".to_owned());
         }
@@ -88,11 +91,14 @@ impl Question {
                 Kind::String => text()?.parse().map_err(|_| wrong("a number of seconds")),
                 _ => raw.parse().map_err(|_| wrong("a number of seconds")),
             };
+            if tokens_only && OPTIONS.contains(&name) {
+                return Err(format!("the line has {name}, and --tokens-only takes no option from a line"));
+            }
             match name {
                 "name" => question.name = serde_json::from_str(raw).unwrap_or_default(),
                 "token" => (question.token, token) = (text()?, true),
                 "jwks" if kind == Kind::Object => asked.jwks = Some(Source::Inline(raw.as_bytes().to_vec())),
-                "jwks" => asked.jwks = Some(Source::At(text()?)),
+                "jwks" => asked.jwks = Some(Source::Named(text()?)),
                 "issuer" => asked.issuer = Some(text()?),
                 "audience" => asked.audience = Some(text()?),
                 "alg" if kind == Kind::Array => {

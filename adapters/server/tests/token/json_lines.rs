@@ -50,6 +50,60 @@ fn a_line_overrides_what_was_typed() {
 }
 
 #[test]
+fn a_line_may_name_a_file_and_nothing_that_never_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    std::fs::write(&file, KEYS).unwrap();
+    let places = [file.as_path(), folder.path(), "/dev/zero".as_ref(), "/dev/stdin".as_ref()];
+    let lines = places.map(|place| json!({"token": TOKEN, "jwks": place}).to_string());
+    let answers = answers(&OPTIONS, &lines);
+    assert!(accepts(&answers[0]), "{}", answers[0]);
+    for answer in &answers[1..] {
+        assert!(!accepts(answer) && answer["reason"].as_str().unwrap().ends_with(": no file"), "{answer}");
+    }
+}
+
+/// Else who writes a line says by whose keys, and by which rules, their own token is good.
+#[test]
+fn lines_from_elsewhere_bring_tokens_and_nothing_else_where_that_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys.json");
+    std::fs::write(&file, KEYS).unwrap();
+    let options = [&OPTIONS[..], &["--tokens-only", "--jwks", file.to_str().unwrap()]].concat();
+    let mine = [
+        ("jwks", keys()),
+        ("jwks", json!(file)),
+        ("issuer", json!("https://as.example")),
+        ("audience", json!("https://rs.example/api")),
+        ("alg", json!("ES256")),
+        ("typ", json!("at+jwt")),
+        ("leeway", json!(0)),
+        ("now", json!(1_700_000_000)),
+        ("signature_only", json!(true)),
+    ];
+    let mut lines = vec![json!({"name": "good", "token": TOKEN, "why": "a remark"}).to_string()];
+    lines.extend(mine.iter().map(|(name, value)| json!({"name": name, "token": TOKEN, *name: value}).to_string()));
+    let answers = answers(&options, &lines);
+    assert!(accepts(&answers[0]), "{}", answers[0]);
+    for (answer, (name, _)) in answers[1..].iter().zip(&mine) {
+        let says_so =
+            answer["reason"].as_str().is_some_and(|reason| reason.starts_with(&format!("the line has {name}")));
+        assert!(!accepts(answer) && says_so, "{answer}");
+    }
+}
+
+#[test]
+fn what_a_line_says_steers_no_terminal() {
+    let lines =
+        ["\u{9b}2J", "\u{85}", "\u{202e}"].map(|name| json!({"name": name, "token": TOKEN, "jwks": name}).to_string());
+    let mut child = valetkey(&[&["token", "verify", "--json-lines", "-"], &OPTIONS[..]].concat()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", lines.join("\n")).unwrap();
+    let out = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+    assert!(out.lines().count() == 3 && out.contains("\\u009b2J"), "{out:?}");
+    assert!(out.chars().all(|c| c == '\n' || !(c.is_control() || c == '\u{202e}')), "{out:?}");
+}
+
+#[test]
 fn a_line_that_cannot_be_meant_is_rejected_and_the_next_is_answered() {
     let good = json!({"name": "good", "token": TOKEN, "jwks": keys()}).to_string();
     let bad = [
