@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use valetkey::secret::SecretText;
 use valetkey::time::Uptime;
 
+/// Most bytes of an answer that is kept, so that `most` of them have a bound in bytes too.
+const LARGEST: usize = 8 * 1024;
+
 /// SHA-256 of a token: what is kept gives no token away.
 type Digest = [u8; 32];
 
@@ -35,7 +38,8 @@ impl Cache {
     /// `left`: the seconds until the token ends. Where there is no room, what ends first goes.
     fn keep(&mut self, token: Digest, answer: Arc<OwnedIntrospection>, now: Uptime, left: u32) {
         let end = now.plus(left.min(self.seconds));
-        if !answer.active || end == now || self.most == 0 {
+        if !answer.active || end == now || self.most == 0 || answer.bytes() > LARGEST {
+            self.forget(&token);
             return;
         }
         if let Some((old, _)) = self.answers.insert(token, (end, answer)) {
@@ -46,6 +50,13 @@ impl Cache {
             && let Some((_, first)) = self.by_end.pop_first()
         {
             self.answers.remove(&first);
+        }
+    }
+
+    /// What was said of it before is not so any more.
+    fn forget(&mut self, token: &Digest) {
+        if let Some((end, _)) = self.answers.remove(token) {
+            self.by_end.remove(&(end, *token));
         }
     }
 }
@@ -118,6 +129,8 @@ mod tests {
                     if active && left > 0 {
                         last.insert(token, (now.plus(left.min(seconds)), version.to_string()));
                         prop_assert!(cache.get(&[token; 32], now).is_some() || cache.answers.len() == most);
+                    } else {
+                        prop_assert!(cache.get(&[token; 32], now).is_none());
                     }
                 }
                 prop_assert!(cache.answers.len() <= most && cache.by_end.len() == cache.answers.len());
@@ -127,6 +140,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Or whoever fills their tokens with claims fills the memory.
+    #[test]
+    fn what_is_kept_has_a_bound_in_bytes() {
+        let mut cache = Cache::new(2, 60);
+        let of = |bytes| {
+            Arc::new(OwnedIntrospection { claims: vec![0; bytes], ..OwnedIntrospection::clone(&answer(true, 0)) })
+        };
+        cache.keep([1; 32], of(LARGEST - 1), Uptime(0), 60);
+        assert!(cache.get(&[1; 32], Uptime(0)).is_some());
+        cache.keep([1; 32], of(LARGEST), Uptime(0), 60);
+        cache.keep(
+            [2; 32],
+            Arc::new(OwnedIntrospection { scope: "s".repeat(LARGEST), ..OwnedIntrospection::clone(&answer(true, 0)) }),
+            Uptime(0),
+            60,
+        );
+        assert!(cache.answers.is_empty() && cache.by_end.is_empty(), "the older answer goes too");
     }
 
     #[test]

@@ -61,6 +61,12 @@ impl fmt::Debug for OwnedIntrospection {
 }
 
 impl OwnedIntrospection {
+    /// How much text there is in it.
+    pub(super) fn bytes(&self) -> usize {
+        let Self { issuer, client_id, subject, scope, audience, acr, claims, .. } = self;
+        [issuer, client_id, subject, scope, audience, acr].map(String::len).iter().sum::<usize>() + claims.len()
+    }
+
     /// The borrowed view.
     pub fn as_view(&self) -> Introspection<'_> {
         Introspection {

@@ -73,7 +73,7 @@ impl Issuer {
     }
 
     /// Keeps answers of introspection for `seconds`, but never longer than the token lives, for at most so many tokens
-    /// that are good (`most`). By default none is kept: what a revoked token may do meanwhile is yours to weigh. Of
+    /// that are good (`most`), none of more than 8 KiB: about such a token is asked each time. By default none is kept: what a revoked token may do meanwhile is yours to weigh. Of
     /// requests at once with one token that is not kept, each asks. Call it once it is said who is asked.
     #[must_use]
     pub fn with_cache(mut self, most: usize, seconds: u32) -> Self {
