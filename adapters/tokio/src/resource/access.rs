@@ -15,7 +15,7 @@ use valetkey::time::UnixTime;
 /// What the request's access token lets its bearer do: extract it in a handler behind a [`Guard`](super::Guard).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Access {
-    /// Whose token it is; empty if an introspection did not say.
+    /// Whose token it is. With several issuers a subject is somebody only together with this.
     pub issuer: String,
     /// Which client bears it.
     pub client_id: String,
@@ -102,6 +102,11 @@ impl Access {
         }
         let mut scratch = vec![0; self.claims.len()];
         from_slice(&self.claims, Claims::LIMITS, &mut scratch).map_err(ClaimsError::Mismatch)
+    }
+
+    /// The same, of a token of this issuer.
+    pub(super) fn issued_by(self, issuer: String) -> Self {
+        Self { issuer, ..self }
     }
 
     /// `claims` of a token that is not signed come from elsewhere.

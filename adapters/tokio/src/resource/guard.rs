@@ -206,8 +206,10 @@ impl Guard {
             return Err(need.fail());
         };
         let Some(answer) = introspect.ask(need.token()).await else { return Err(need.fail()) };
+        // Whoever was asked is the issuer, whether it says so or not: if it names another, the token is refused.
+        let asked = need.issuer().to_owned();
         let access = need.resume(&answer.as_view())?;
-        Ok(Access::of(&access, &answer.claims))
+        Ok(Access::of(&access, &answer.claims).issued_by(asked))
     }
 
     fn tell(&self, why: Refusal) {

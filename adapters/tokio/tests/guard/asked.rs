@@ -1,10 +1,12 @@
 //! Opaque tokens beside signed ones, and answers that are kept.
 
 use crate::api::{API, Api, TestIssuer, now};
+use axum::Router;
+use axum::routing::get;
 use serde_json::json;
 use std::sync::atomic::Ordering::SeqCst;
 use valetkey::secret::SecretText;
-use valetkey_tokio::resource::{DiscoverError, Issuer};
+use valetkey_tokio::resource::{Access, Audience, DiscoverError, Guard, Issuer};
 
 async fn both(issuer: &TestIssuer) -> Issuer {
     issuer.found().await.with_introspection("api", SecretText::new("api-secret")).unwrap()
@@ -28,6 +30,21 @@ async fn both_kinds_of_token_are_taken_and_no_signed_one_costs_a_question() {
     let answer = api.get("/read", "an-opaque-token").await;
     assert_eq!((answer.status, answer.body.as_str()), (200, "alice web read acme"));
     assert_eq!(issuer.said.questions.load(SeqCst), 2, "nothing is kept by default");
+}
+
+/// Or the subjects of two issuers could not be told apart.
+#[tokio::test]
+async fn rfc8725_3_8_01_whose_an_opaque_token_is_is_told_also_if_the_answer_does_not_say() {
+    let (asked, other) = (TestIssuer::start().await, TestIssuer::start().await);
+    good(&asked);
+    let guard = Guard::of([both(&asked).await, other.found().await], Audience::Required(API));
+    let issuer = get(async |access: Access| access.issuer).layer(guard.clone());
+    let api = Api::behind(guard, Router::new().route("/issuer", issuer)).await;
+    assert_eq!(api.get("/issuer", "an-opaque-token").await.body, asked.url);
+    asked.said.answer.lock().unwrap().as_object_mut().unwrap().remove("iss");
+    assert_eq!(api.get("/issuer", "an-opaque-token").await.body, asked.url);
+    asked.said.answer.lock().unwrap()["iss"] = json!(other.url);
+    api.refuses("an-opaque-token", "the answer names another issuer").await;
 }
 
 #[tokio::test]
