@@ -28,17 +28,17 @@ pub struct EventId {
 }
 
 pub(crate) const INSERT: &str =
-    "INSERT INTO events (at, what, client_id, subject, grant_id) VALUES (?1, ?2, ?3, ?4, ?5)";
+    "INSERT INTO events (at, what, client_id, subject, grant_id, kid) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 
 /// In the order of the index on `at`, from a time and a row in it on.
-pub(crate) const SELECT: &str = "SELECT id, at, what, client_id, subject, grant_id FROM events
+pub(crate) const SELECT: &str = "SELECT id, at, what, client_id, subject, grant_id, kid FROM events
     WHERE at >= ?1 AND (at > ?1 OR id > ?2) AND (?3 IS NULL OR client_id = ?3) AND (?4 IS NULL OR subject = ?4)
     ORDER BY at, id LIMIT ?5";
 
 pub(crate) fn insert(statement: &mut Statement<'_>, event: &OwnedEvent) -> rusqlite::Result<()> {
-    let OwnedEvent { at, what, client_id, subject, grant } = event;
-    let grant = grant.map(|grant| grant.to_string());
-    statement.execute(params![seconds(*at), what.name(), client_id, subject, grant]).map(drop)
+    let OwnedEvent { at, what, client_id, subject, grant, kid } = event;
+    let (grant, kid) = (grant.map(|grant| grant.to_string()), Some(kid).filter(|kid| !kid.is_empty()));
+    statement.execute(params![seconds(*at), what.name(), client_id, subject, grant, kid]).map(drop)
 }
 
 pub(crate) fn select(
@@ -60,6 +60,7 @@ pub(crate) struct EventRow {
     client_id: String,
     subject: String,
     grant: Option<String>,
+    kid: Option<String>,
 }
 
 impl EventRow {
@@ -70,6 +71,7 @@ impl EventRow {
             client_id: row.get(3)?,
             subject: row.get(4)?,
             grant: row.get(5)?,
+            kid: row.get(6)?,
         })
     }
 
@@ -87,8 +89,8 @@ impl EventRow {
             Some(hex) => Some(Digest::from_hex(&hex)?),
             None => None,
         };
-        let Self { id, what, client_id, subject, .. } = self;
-        let at = UnixTime(u64::try_from(id.at).ok()?);
-        Some((id, OwnedEvent { at, what: EventKind::from_name(&what)?, client_id, subject, grant }))
+        let Self { id, what, client_id, subject, kid, .. } = self;
+        let (at, what) = (UnixTime(u64::try_from(id.at).ok()?), EventKind::from_name(&what)?);
+        Some((id, OwnedEvent { at, what, client_id, subject, grant, kid: kid.unwrap_or_default() }))
     }
 }

@@ -37,7 +37,7 @@
 //!
 //! Table `records` has a row for each record: `k` (key, 33 bytes, its kind first), `v` (version), `keep` (seconds since
 //! 1970, kept at least until then), `owner` and `client` (keys that `scan` finds it by), `body` (the record as JSON).
-//! Table `events` is the audit trail: `at`, `what`, `client_id`, `subject`, `grant_id`. Nothing in either is a secret in
+//! Table `events` is the audit trail: `at`, `what`, `client_id`, `subject`, `grant_id`, `kid`. Nothing in either is a secret in
 //! clear. `PRAGMA user_version` is the version of the schema; an older one is brought to the present when it is opened, a
 //! newer one is refused.
 //!

@@ -42,3 +42,21 @@ fn a_fresh_database_has_the_present_schema() {
     assert_eq!(schema::look(&conn).unwrap(), schema::Found::Version(schema::VERSION));
     schema::migrate(&mut conn).unwrap();
 }
+
+#[test]
+fn a_database_of_the_first_schema_is_brought_to_the_present_and_keeps_its_events() {
+    let mut conn = Connection::open_in_memory().unwrap();
+    conn.execute_batch(schema::STEPS[0]).unwrap();
+    conn.pragma_update(None, "application_id", schema::APPLICATION_ID).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    let old = "INSERT INTO events (at, what, client_id, subject) VALUES (1, 'signing_key_added', '', '')";
+    conn.execute(old, []).unwrap();
+    schema::migrate(&mut conn).unwrap();
+    let mut statement = conn.prepare(events::SELECT).unwrap();
+    let found = events::select(&mut statement, &Default::default(), None, 9).unwrap();
+    let found: Vec<_> = found.into_iter().map(|row| row.decode("db".as_ref()).unwrap().1).collect();
+    assert_eq!(
+        found.iter().map(|event| (event.what.name(), &*event.kid)).collect::<Vec<_>>(),
+        [("signing_key_added", "")]
+    );
+}

@@ -6,13 +6,14 @@ use rusqlite::{Connection, TransactionBehavior};
 pub(crate) const APPLICATION_ID: i32 = i32::from_be_bytes(*b"VKey");
 
 /// The version that this program reads and writes.
-pub(crate) const VERSION: i64 = 1;
+pub(crate) const VERSION: i64 = 2;
 
 /// Step `n` leads from version `n` to `n + 1`. A step that was released is never altered: add another.
 ///
 /// `records` is a table with a rowid, as random keys are inserted twice as fast as into one without. `owner` and `client`
 /// are indexed together with the key, so that a page of a scan is read in order.
-const STEPS: [&str; 1] = ["
+pub(crate) const STEPS: [&str; 2] = [
+    "
     CREATE TABLE records (
         k BLOB NOT NULL PRIMARY KEY CHECK (length(k) = 33),
         v INTEGER NOT NULL,
@@ -33,7 +34,9 @@ const STEPS: [&str; 1] = ["
         grant_id TEXT
     ) STRICT;
     CREATE INDEX events_at ON events (at);
-"];
+",
+    "ALTER TABLE events ADD COLUMN kid TEXT;",
+];
 
 /// What a file is, by its header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

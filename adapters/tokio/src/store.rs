@@ -189,6 +189,8 @@ pub struct OwnedEvent {
     pub subject: String,
     /// Which grant, if one is concerned.
     pub grant: Option<Digest>,
+    /// Which signing key; empty if none is concerned.
+    pub kid: String,
 }
 
 impl OwnedChange {
@@ -219,8 +221,8 @@ impl OwnedPut {
 impl OwnedEvent {
     /// The borrowed view.
     pub fn view(&self) -> Event<'_> {
-        let Self { at, what, client_id, subject, grant } = self;
-        Event { at: *at, what: *what, client_id, subject, grant: *grant }
+        let Self { at, what, client_id, subject, grant, kid } = self;
+        Event { at: *at, what: *what, client_id, subject, grant: *grant, kid }
     }
 }
 
@@ -244,8 +246,8 @@ impl From<&Put<'_>> for OwnedPut {
 
 impl From<&Event<'_>> for OwnedEvent {
     fn from(event: &Event<'_>) -> Self {
-        let Event { at, what, client_id, subject, grant } = *event;
-        Self { at, what, client_id: client_id.into(), subject: subject.into(), grant }
+        let Event { at, what, client_id, subject, grant, kid } = *event;
+        Self { at, what, client_id: client_id.into(), subject: subject.into(), grant, kid: kid.into() }
     }
 }
 
@@ -271,6 +273,7 @@ mod tests {
             client_id: "c",
             subject: "s",
             grant: Some(Digest([1; 32])),
+            kid: "k",
         };
         let change = Change {
             id: version(5),

@@ -269,7 +269,7 @@ fn end<'a>(
         index: kept::index(grant.subject, grant.client_id),
         record: Record::Grant(Grant { state: GrantState::Ended, ..grant }),
     };
-    let event = Event { at: now, what, client_id: grant.client_id, subject: grant.subject, grant: Some(id) };
+    let event = Event { at: now, what, client_id: grant.client_id, subject: grant.subject, grant: Some(id), kid: "" };
     Ok(one(drawn, put, event))
 }
 

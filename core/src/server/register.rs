@@ -147,7 +147,7 @@ pub(super) fn client_change(
     client: Client<'_>,
 ) -> Change<'_> {
     let put = for_ever(Key::client(client.client_id), expect, Record::Client(client));
-    one(drawn, put, Event { at: now, what, client_id: client.client_id, subject: "", grant: None })
+    one(drawn, put, Event { at: now, what, client_id: client.client_id, subject: "", grant: None, kid: "" })
 }
 
 /// As [`client_change`].
@@ -159,7 +159,7 @@ pub(super) fn account_change(
     account: Account<'_>,
 ) -> Change<'_> {
     let put = for_ever(Key::account(account.subject), expect, Record::Account(account));
-    one(drawn, put, Event { at: now, what, client_id: "", subject: account.subject, grant: None })
+    one(drawn, put, Event { at: now, what, client_id: "", subject: account.subject, grant: None, kid: "" })
 }
 
 const fn for_ever(key: Key, expect: Expect, record: Record<'_>) -> Put<'_> {
@@ -220,7 +220,8 @@ mod tests {
         let change = register_client([1; 8], NOW, SPA).unwrap();
         let put = change.puts[0].unwrap();
         assert_eq!((put.key, put.expect), (Key::client("spa"), Expect::Absent));
-        let event = Event { at: NOW, what: EventKind::ClientAdded, client_id: "spa", subject: "", grant: None };
+        let event =
+            Event { at: NOW, what: EventKind::ClientAdded, client_id: "spa", subject: "", grant: None, kid: "" };
         assert_eq!(change.event, Some(event));
     }
 
@@ -230,7 +231,8 @@ mod tests {
         for account in [alice, Account { password: "", ..alice }] {
             let change = register_account([1; 8], NOW, account).unwrap();
             assert_eq!(change.puts[0].unwrap().key, Key::account("alice"));
-            let event = Event { at: NOW, what: EventKind::AccountAdded, client_id: "", subject: "alice", grant: None };
+            let event =
+                Event { at: NOW, what: EventKind::AccountAdded, client_id: "", subject: "alice", grant: None, kid: "" };
             assert_eq!(change.event, Some(event));
         }
         for (account, error) in [

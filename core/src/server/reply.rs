@@ -107,7 +107,7 @@ impl<'r> Reply<'r> {
         let what = EventKind::Refused(self.fault()?);
         let caller = &self.m.caller;
         let client_id = if caller.recognised { self.m.text(caller.client_id) } else { "" };
-        Some(Event { at: self.m.now, what, client_id, subject: "", grant: None })
+        Some(Event { at: self.m.now, what, client_id, subject: "", grant: None, kid: "" })
     }
 
     /// What introspection found, for a resource server in the same program. `None` if this reply is no answer to that.

@@ -105,7 +105,7 @@ fn change(
 ) -> Change<'_> {
     let record = Record::SigningKey(key);
     let put = Put { key: Key::signing_key(key.kid), expect, keep_until, index: [None, None], record };
-    one(drawn, put, Event { at: now, what, client_id: "", subject: "", grant: None })
+    one(drawn, put, Event { at: now, what, client_id: "", subject: "", grant: None, kid: key.kid })
 }
 
 fn is_public_half(key: &SigningKey<'_>) -> bool {
@@ -154,6 +154,19 @@ mod tests {
         let put = add_signing_key([1; 8], NOW, KEY).unwrap().puts[0].unwrap();
         assert_eq!((put.key, put.expect), (Key::signing_key("1"), Expect::Absent));
         assert_eq!((put.keep_until, put.record), (UnixTime::FOR_EVER, Record::SigningKey(KEY)));
+    }
+
+    #[test]
+    fn the_audit_trail_names_the_key() {
+        let at = Version::new(3).unwrap();
+        let changes = [
+            add_signing_key([1; 8], NOW, KEY).unwrap(),
+            retire_signing_key([1; 8], NOW, NOW, (KEY, at), "").unwrap(),
+            withdraw_signing_key([1; 8], NOW, (KEY, at)),
+        ];
+        for change in changes {
+            assert_eq!(change.event.map(|event| event.kid), Some("1"));
+        }
     }
 
     #[test]

@@ -367,7 +367,7 @@ impl<'r> NeedCommit<'r> {
         };
         let client_id = self.m.text(self.m.caller.client_id);
         let subject = self.m.text(self.grant.subject);
-        Event { at: self.m.now, what, client_id, subject, grant: Some(self.grant.key.id) }
+        Event { at: self.m.now, what, client_id, subject, grant: Some(self.grant.key.id), kid: "" }
     }
 
     /// Goes on. After a conflict the machine begins again at its first need, and the second look decides.

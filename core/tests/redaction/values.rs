@@ -333,5 +333,6 @@ pub(crate) fn records(w: &mut Hidden) {
         client_id: "web",
         subject: "alice",
         grant: Some(Digest([7; 32])),
+        kid: "es256-1",
     });
 }

@@ -11,7 +11,7 @@ use valetkey_sqlite::EventFilter;
 use valetkey_tokio::store::OwnedEvent;
 
 /// An event as it is shown. What does not concern it is left out.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct Shown {
     at: String,
     what: &'static str,
@@ -21,21 +21,23 @@ struct Shown {
     user: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     grant: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    kid: String,
 }
 
 impl From<OwnedEvent> for Shown {
     fn from(event: OwnedEvent) -> Self {
-        let OwnedEvent { at, what, client_id, subject, grant } = event;
-        Self { at: shown(at), what: what.name(), client_id, user: subject, grant: grant.map(|id| id.to_string()) }
+        let OwnedEvent { at, what, client_id, subject, grant, kid } = event;
+        Self { at: shown(at), what: what.name(), client_id, user: subject, grant: grant.map(|id| id.to_string()), kid }
     }
 }
 
-impl Row<5> for Shown {
-    const HEAD: [&'static str; 5] = ["TIME", "EVENT", "CLIENT_ID", "USER", "GRANT"];
+impl Row<6> for Shown {
+    const HEAD: [&'static str; 6] = ["TIME", "EVENT", "CLIENT_ID", "USER", "GRANT", "KID"];
 
-    fn cells(&self) -> [String; 5] {
-        let Self { at, what, client_id, user, grant } = self;
-        [at.clone(), (*what).to_owned(), client_id.clone(), user.clone(), grant.clone().unwrap_or_default()]
+    fn cells(&self) -> [String; 6] {
+        let Self { at, what, client_id, user, grant, kid } = self.clone();
+        [at, what.to_owned(), client_id, user, grant.unwrap_or_default(), kid]
     }
 }
 

@@ -177,6 +177,8 @@ async fn a_new_key_is_published_an_hour_before_it_signs() {
     // Of one second, the later one is listed as made in the next.
     assert!((3_599..=3_600).contains(&seconds("signs_from").duration_since(seconds("created")).unwrap().as_secs()));
     assert!(told.contains(listed["signs_from"].as_str().unwrap()), "{told}");
+    let events = folder.json(&["audit"]);
+    assert!(events.iter().any(|event| event["what"] == "signing_key_added" && event["kid"] == new), "{events:?}");
 
     // Without the other it does not wait, or nothing would be signed.
     folder.ok(&["keys", "remove", "--leaked", &kid(&old)]);

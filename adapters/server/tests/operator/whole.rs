@@ -10,7 +10,7 @@ fn the_audit_trail_is_a_table_or_json_and_can_be_narrowed() {
     folder.ok(&["client", "secret", "device"]);
     let table = folder.ok(&["audit"]);
     let mut lines = table.lines();
-    let columns = ["TIME", "EVENT", "CLIENT_ID", "USER", "GRANT"];
+    let columns = ["TIME", "EVENT", "CLIENT_ID", "USER", "GRANT", "KID"];
     assert_eq!(lines.next().unwrap().split_whitespace().collect::<Vec<_>>(), columns);
     let what: Vec<_> = lines.map(|line| line.split_whitespace().nth(1).unwrap()).collect();
     assert_eq!(what, ["client_added", "account_added", "client_secret_changed"]);

@@ -40,7 +40,8 @@ pub(crate) fn put(key: Key, expect: Expect, text: &str) -> Put<'_> {
 
 /// An event of a client.
 pub(crate) fn event(at: u64, client_id: &str) -> Event<'_> {
-    Event { at: UnixTime(at), what: EventKind::Refreshed, client_id, subject: "alice", grant: Some(Digest([7; 32])) }
+    let (what, grant) = (EventKind::Refreshed, Some(Digest([7; 32])));
+    Event { at: UnixTime(at), what, client_id, subject: "alice", grant, kid: "" }
 }
 
 /// Change `n`: three new records and an event.

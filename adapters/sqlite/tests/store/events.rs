@@ -69,6 +69,10 @@ async fn an_event_comes_back_as_it_was() {
         let found = store.events(&EventFilter::default(), None, 99).await.unwrap();
         assert_eq!(found.last().unwrap().1, OwnedEvent::from(&event));
     }
+    let of_a_key = Event { what: EventKind::SigningKeyAdded, grant: None, kid: "es256-1", ..event(99, "") };
+    append(&store, 99, of_a_key).await;
+    let found = store.events(&EventFilter::default(), None, 99).await.unwrap();
+    assert_eq!(found.last().unwrap().1, OwnedEvent::from(&of_a_key));
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ pub struct Event<'a> {
     pub subject: &'a str,
     /// Which grant, if one is concerned.
     pub grant: Option<Digest>,
+    /// Which signing key; empty if none is concerned.
+    pub kid: &'a str,
 }
 
 /// Defines the kinds that commits carry once: variant and name.
