@@ -12,6 +12,7 @@
 //! - no scope is wider than the consent;
 //! - nothing is issued for a locked account, a removed client or an ended grant once that was committed;
 //! - what was revoked or ended is never active again, and introspection says active of exactly what is live;
+//! - a signed access token names its client, person, scope and end as the grant has them;
 //! - a request whose change was applied never says that it failed.
 //!
 //! ```
@@ -21,12 +22,13 @@
 
 mod ledger;
 mod run;
+mod signed;
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::collections::HashMap;
 use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
-use valetkey::server::record::OwnedRecord;
+use valetkey::server::record::{AccessTokenFormat, OwnedRecord};
 use valetkey::time::UnixTime;
 
 /// A store, as far as the model needs one. Each run begins with an empty one.
@@ -260,13 +262,16 @@ pub fn commands() -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command, 1..90)
 }
 
-/// Runs the commands against the core's machines over a store and holds them to the model. At the end every open request
-/// is served, and every token is introspected once more.
+/// Runs the commands against the core's machines over a store and holds them to the model: once where access tokens are
+/// opaque, and once where they are signed. At the end every open request is served, and every token is introspected once
+/// more.
 ///
 /// # Errors
 /// What went wrong, in words, and at which command.
 pub fn run<S: Store>(commands: &[Command]) -> Result<(), String> {
-    run::run::<S>(commands)
+    [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(signed::ALGORITHM)].into_iter().try_for_each(|access_token| {
+        run::run::<S>(commands, access_token).map_err(|what| format!("{what} (access tokens: {access_token:?})"))
+    })
 }
 
 /// Draws and runs so many lists of commands, always the same ones, and shrinks a failure.

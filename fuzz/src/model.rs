@@ -253,6 +253,7 @@ impl<'r> Model<'r> {
         open.step = match (open.step, how) {
             (Step::Client(need), 1) => need.fail(),
             (Step::Load(need), 1) => need.fail(),
+            (Step::Sign(need), 1) => need.fail(),
             (Step::Owner(need), 1) => need.resume(Owner::Denied),
             (Step::Owner(need), 2 | 3) if self.sealed.len() < 4 => {
                 let Intent::Authorize { client, uri, sealed } = open.intent else { panic!("nobody else is asked") };
@@ -308,7 +309,7 @@ impl<'r> Model<'r> {
         let fault = reply.fault();
         let mut out = [0; 2048];
         let response = reply.write(&mut out).expect("there is room");
-        let broken = [Fault::Scratch, Fault::BadRecord, Fault::NoServerKey, Fault::BadConsent];
+        let broken = [Fault::Scratch, Fault::BadRecord, Fault::NoServerKey, Fault::BadConsent, Fault::NoSigningKey];
         assert!(fault.is_none_or(|fault| !broken.contains(&fault)), "{fault:?}");
         match intent {
             Intent::Authorize { client, uri, sealed } => {

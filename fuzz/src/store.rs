@@ -95,10 +95,19 @@ fn never_back(old: Option<OwnedRecord>, new: &Record<'_>) {
     }
 }
 
-/// The key of the grant that a code or token names: SHA-256 of its first 16 bytes.
+/// The key of the grant that a code or token names: SHA-256 of its first 16 bytes, and of those of a signed one's `jti`.
 pub fn grant_of(token: &str) -> Key {
-    let mut room = [0; 64];
-    let bytes = valetkey::text::base64::decode(token, &mut room).expect("what the server issues is base64url");
+    let mut room = vec![0; token.len()];
+    let mut decode = |text: &str| {
+        valetkey::text::base64::decode(text, &mut room).expect("what the server issues is base64url").to_vec()
+    };
+    let bytes = match token.split('.').nth(1) {
+        None => decode(token),
+        Some(claims) => {
+            let claims: serde_json::Value = serde_json::from_slice(&decode(claims)).expect("claims are JSON");
+            decode(claims["jti"].as_str().expect("a token has an id"))
+        }
+    };
     Key { kind: valetkey::server::change::Kind::Grant, id: sha256(&bytes[..16]) }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::store::Store;
 use std::sync::LazyLock;
+use valetkey::jose::{Algorithm, Key as SigningKey, Verify};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
@@ -26,7 +27,7 @@ pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// The browser's cookie.
 pub const COOKIE: &str = "cookie";
-/// Client, secret (empty: public), redirect URIs, scope, resources.
+/// Client, secret (empty: public), redirect URIs, scope, resources. Access tokens of `app` and `device` are signed.
 pub const CLIENTS: [(&str, &str, &str, &str, &str); 5] = [
     ("web", "web-secret", WEB_URIS, "read write", "https://api.example https://files.example"),
     ("app", "", "com.example.app:/cb", "read", ""),
@@ -41,8 +42,29 @@ pub const WEB_URIS: &str = "https://web.example/cb https://web.example/cb?tenant
 pub static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| {
     static KEYS: LazyLock<[ServerKey; 2]> =
         LazyLock::new(|| [ServerKey::new(2, Secret::new([2; 32])), ServerKey::new(1, Secret::new([1; 32]))]);
-    Server::new(ISSUER, Policy::OAUTH21, &*KEYS).expect("the issuer and the keys are good")
+    static SIGNING: [SigningKey<'static>; 1] = [SigningKey::new("key", &Pretended)];
+    let server = Server::new(ISSUER, Policy::OAUTH21, &*KEYS).expect("the issuer and the keys are good");
+    server.with_signing_keys(&SIGNING).expect("the signing key is good")
 });
+
+/// Signs by a hash alone, as no signature is to be broken here: the same text always alike, so that the same token is the
+/// same text.
+struct Pretended;
+
+impl Verify for Pretended {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDsa
+    }
+
+    fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
+        sign(message).as_slice() == signature
+    }
+}
+
+fn sign(message: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(message);
+    ["one", "two"].map(|half| secret_digest(&format!("{half} {text}")).0).concat()
+}
 
 /// A world in which each thing was issued once.
 #[derive(Debug)]
@@ -118,7 +140,10 @@ fn registered() -> Store {
             },
             scope: scope.into(),
             resource: resource.into(),
-            access_token: AccessTokenFormat::Opaque,
+            access_token: match client_id {
+                "app" | "device" => AccessTokenFormat::Jwt(Algorithm::EdDsa),
+                _ => AccessTokenFormat::Opaque,
+            },
             may_introspect: client_id == "api",
             live: true,
         };
@@ -169,7 +194,10 @@ pub fn answer<'r>(step: Step<'r>, store: &mut Store) -> Step<'r> {
             let loaded = store.load(need.keys());
             need.resume(found(&loaded))
         }
-        Step::Sign(need) => need.fail(),
+        Step::Sign(need) => {
+            let signature = sign(need.message());
+            need.resume(&signature)
+        }
         Step::Commit(need) => {
             let committed = store.commit(&need.change());
             need.resume(committed)

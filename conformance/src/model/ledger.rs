@@ -1,8 +1,9 @@
 //! The reference: a plain ledger of what was issued to whom, what was spent, and what ended.
 
-use super::{Scope, Wrong};
+use super::run::{CLIENTS, ISSUER, SUBJECTS};
+use super::{Scope, Wrong, signed};
 use valetkey::server::Policy;
-use valetkey::server::change::{Change, Expect, Key, Kind, Version};
+use valetkey::server::change::{Change, Key, Kind, Version};
 use valetkey::server::record::{GrantState, Record};
 
 /// What must not be, in words.
@@ -165,7 +166,10 @@ impl Ledger {
             return ensure(id == change.id || self.is_forgotten(facts), "a request changed something twice");
         }
         let puts = || change.puts.iter().flatten();
-        let issues = puts().any(|put| put.expect == Expect::Absent && put.key.kind != Kind::Used);
+        // A signed token has no record until it is revoked, so that one which is new may as well end something.
+        let revokes = matches!(facts.asked, Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. });
+        let ends = puts().any(|put| matches!(put.record, Record::Grant(grant) if grant.state == GrantState::Ended));
+        let issues = !revokes && !ends;
         facts.applied = Some((change.id, issues));
         if issues {
             let made = puts().find(|put| put.key.kind == Kind::Grant).map(|put| put.key);
@@ -292,6 +296,11 @@ impl Ledger {
             let expires = facts.now + said.expires_in;
             ensure(expires <= self.grants[grant].began + u64::from(POLICY.grant_lifetime), "outlives its grant")?;
             ensure(self.accesses.iter().all(|access| access.text != *text), "an access token came twice")?;
+            if text.contains('.') {
+                let Grant { client, subject, .. } = self.grants[grant];
+                let person = subject.map_or("", |subject| SUBJECTS[subject]);
+                signed::is_taken(ISSUER, text, CLIENTS[client], person, &said.scope, expires)?;
+            }
             self.accesses.push(Access { text: text.clone(), grant, expires, revoked: false });
         }
         if let Some(text) = &said.refresh {

@@ -1,7 +1,7 @@
 //! The runner: opens requests, advances them step by step, and tells the ledger what it sees.
 
 use super::ledger::{ALL, Asked, Check, Facts, Ledger, PART, Pending, Said, ensure};
-use super::{Command, MOST_OPEN, Request, Scope, Store, Wrong};
+use super::{Command, MOST_OPEN, Request, Scope, Store, Wrong, signed};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version, found};
 use valetkey::server::record::{
@@ -15,13 +15,14 @@ use valetkey::text::base64;
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
 
-const CLIENTS: [&str; 3] = ["web", "app", "tool"];
-const SUBJECTS: [&str; 2] = ["alice", "bob"];
+pub(super) const ISSUER: &str = "https://as.example";
+pub(super) const CLIENTS: [&str; 3] = ["web", "app", "tool"];
+pub(super) const SUBJECTS: [&str; 2] = ["alice", "bob"];
 const BROWSER: &str = "browser";
 const FORM: Header<'static> = Header::One("application/x-www-form-urlencoded");
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
 /// Enough for the short requests of the model.
-const SCRATCH: usize = 4096;
+const SCRATCH: usize = 8192;
 
 /// Seconds after which whoever serves a request has given it up.
 const LONGEST_HELD: u64 = 3600;
@@ -34,19 +35,21 @@ struct Open<'r> {
 
 struct World<S> {
     store: S,
+    access_token: AccessTokenFormat,
     ledger: Ledger,
     drawn: u64,
     /// Of each client's and account's record: what an operator wrote last.
     versions: [Option<Version>; CLIENTS.len() + SUBJECTS.len()],
 }
 
-pub(super) fn run<S: Store>(commands: &[Command]) -> Check {
+pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenFormat) -> Check {
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new("https://as.example", Policy::OAUTH21, &keys).map_err(|e| e.to_string())?;
+    let server = Server::new(ISSUER, Policy::OAUTH21, &keys).and_then(|server| server.with_signing_keys(&signed::KEYS));
+    let server = server.map_err(|e| e.to_string())?;
     let mut rooms = vec![[0; SCRATCH]; commands.len()];
     let mut rooms = rooms.iter_mut();
     let ledger = Ledger { now: 1_700_000_000, stale: S::STALE, ..Ledger::default() };
-    let mut world = World { store: S::default(), ledger, drawn: 0, versions: [None; 5] };
+    let mut world = World { store: S::default(), access_token, ledger, drawn: 0, versions: [None; 5] };
     for client in 0..CLIENTS.len() {
         world.write_client(client)?;
     }
@@ -282,7 +285,10 @@ impl<S: Store> World<S> {
                 }
             }
             Step::Verify(need) => need.fail(),
-            Step::Sign(need) => need.fail(),
+            Step::Sign(need) => {
+                let signature = signed::sign(need.message());
+                need.resume(&signature)
+            }
             Step::Owner(need) => {
                 let Asked::Authorize { subject, scope, .. } = facts.asked else { return Err("who is asked?".into()) };
                 let subject = SUBJECTS[subject];
@@ -328,7 +334,7 @@ impl<S: Store> World<S> {
             grant_types: GrantTypes { authorization_code: true, client_credentials: first, refresh_token: true },
             scope: ALL,
             resource: "",
-            access_token: AccessTokenFormat::Opaque,
+            access_token: self.access_token,
             may_introspect: first,
             live: !self.ledger.removed[client],
         };
