@@ -51,6 +51,7 @@ const GRANT: Grant<'_> = Grant {
     expires_at: NOW,
     auth_time: NOW,
     acr: "",
+    amr: "",
     account: None,
     access: None,
     salt: Digest([7; 32]),

@@ -267,7 +267,7 @@ impl<'r> Model<'r> {
             (Step::Owner(need), how) => {
                 let all = need.scope().to_owned();
                 open.approved = if how == 4 && all.contains("read") { "read".into() } else { all };
-                need.resume(Owner::Approved { subject: "alice", auth_time: self.now, acr: "", scope: &open.approved })
+                need.resume(Owner::Approved { subject: "alice", auth_time: self.now, acr: "", amr: "", scope: &open.approved })
             }
             (Step::Commit(need), 1) => need.fail(),
             (Step::Commit(need), 2) => need.resume(Committed::Conflict),

@@ -188,7 +188,7 @@ pub fn answer<'r>(step: Step<'r>, store: &mut Store) -> Step<'r> {
         }
         Step::Owner(need) => {
             let scope = need.scope().to_owned();
-            need.resume(Owner::Approved { subject: "alice", auth_time: NOW, acr: "", scope: &scope })
+            need.resume(Owner::Approved { subject: "alice", auth_time: NOW, acr: "", amr: "", scope: &scope })
         }
         Step::Load(need) => {
             let loaded = store.load(need.keys());

@@ -24,6 +24,10 @@ use valetkey::time::UnixTime;
 use valetkey_tokio::server::{Fault, Owner, Pages, Pending, authorize_router};
 use valetkey_tokio::store::Store;
 
+/// How people prove here who they are: by a password.
+/// <https://www.rfc-editor.org/rfc/rfc8176#section-2>
+const MEANS: &str = "pwd";
+
 /// `/authorize` and `/account`, and `/login` and `/consent` for the forms of their pages.
 pub fn router<S: Store>(people: People<S>) -> Router {
     let people = Arc::new(people);
@@ -131,7 +135,8 @@ async fn consent<S: Store>(State(people): Ours<S>, request: Request) -> Response
         return people.consent_page(pending, browser, &account, Some(ConsentPage::NOTHING_CHOSEN));
     }
     let auth_time = UnixTime(login.auth_time);
-    let owner = Owner::Approved { subject: &login.subject, auth_time, acr: "", scope: &scope };
+    let (subject, acr, amr, scope) = (&*login.subject, &*people.acr, MEANS, &*scope);
+    let owner = Owner::Approved { subject, auth_time, acr, amr, scope };
     people.done(people.server.answer(&pending.sealed, &browser.value(), owner).await)
 }
 

@@ -45,6 +45,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How the keys of signed access tokens change.
     pub signing: SigningTimes,
+    /// What a login is worth.
+    pub login: Login,
     /// What is kept of what happened.
     pub audit: Audit,
     /// What each scope means to a person, by its name.
@@ -109,6 +111,14 @@ impl Default for SigningTimes {
     }
 }
 
+/// What a login is worth.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Login {
+    /// Its authentication context class; empty if none is told.
+    pub acr: String,
+}
+
 /// What is kept of what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -138,6 +148,7 @@ struct File {
     limits: Limits,
     lifetimes: Lifetimes,
     signing: SigningTimes,
+    login: Login,
     audit: Audit,
     scopes: BTreeMap<String, String>,
 }
@@ -167,6 +178,8 @@ pub enum ConfigError {
     Limit(&'static str),
     /// A lifetime does not fit the others, and why.
     Lifetime(&'static str),
+    /// `acr` under `[login]` is not one word.
+    Acr(String),
     /// A key under `[scopes]` is no scope, or its description is empty.
     Scope(String),
 }
@@ -202,6 +215,10 @@ impl fmt::Display for ConfigError {
             Self::Issuer(text, why) => write!(f, "`{text}` cannot be the issuer: {why}"),
             Self::Limit(why) => write!(f, "[limits] cannot be kept: {why}"),
             Self::Lifetime(why) => write!(f, "[lifetimes] does not fit together: {why}"),
+            Self::Acr(acr) => write!(
+                f,
+                "[login] has the acr `{acr}`: it is one word of printable ASCII without `\"` and `\\`, such as urn:example:password"
+            ),
             Self::Scope(name) => write!(
                 f,
                 "[scopes] has `{name}`: a scope is printable ASCII without spaces, `\"` and `\\`, and needs a description"
@@ -269,8 +286,11 @@ impl Config {
             return Err(ConfigError::Limit("header_bytes must be 8192 at least"));
         }
         check_lifetimes(&file.lifetimes)?;
+        if !file.login.acr.is_empty() && !is_word(&file.login.acr) {
+            return Err(ConfigError::Acr(file.login.acr));
+        }
         check_scopes(&file.scopes)?;
-        let File { limits, lifetimes, signing, audit, scopes, .. } = file;
+        let File { limits, lifetimes, signing, login, audit, scopes, .. } = file;
         Ok(Self {
             listen,
             tls,
@@ -282,6 +302,7 @@ impl Config {
             limits,
             lifetimes,
             signing,
+            login,
             audit,
             scopes,
             issuer,
@@ -357,11 +378,14 @@ fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.
 fn check_scopes(scopes: &BTreeMap<String, String>) -> Result<(), ConfigError> {
-    let is_one = |name: &str| scope::is_scope(name) && !name.contains(' ');
-    match scopes.iter().find(|(name, description)| !is_one(name) || description.trim().is_empty()) {
+    match scopes.iter().find(|(name, description)| !is_word(name) || description.trim().is_empty()) {
         Some((name, _)) => Err(ConfigError::Scope(name.clone())),
         None => Ok(()),
     }
+}
+
+fn is_word(text: &str) -> bool {
+    scope::is_scope(text) && !text.contains(' ')
 }
 
 #[cfg(test)]

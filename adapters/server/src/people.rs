@@ -37,6 +37,8 @@ pub struct People<S> {
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) scopes: BTreeMap<String, String>,
     pub(crate) proxies: Proxies,
+    /// Of which class a login is; empty if nobody says.
+    pub(crate) acr: String,
     /// The throttle counts from here, as it must not be led astray when the clock is set.
     pub(crate) started: Instant,
 }
@@ -112,7 +114,13 @@ impl<S: Store> People<S> {
     ) -> Self {
         let site = Site::of(server.issuer());
         let (throttle, started) = (Mutex::default(), Instant::now());
-        Self { server, site, sessions, passwords, throttle, scopes, proxies, started }
+        Self { server, site, sessions, passwords, throttle, scopes, proxies, acr: String::new(), started }
+    }
+
+    /// Its logins are of this authentication context class.
+    #[must_use]
+    pub fn with_acr(self, acr: String) -> Self {
+        Self { acr, ..self }
     }
 
     /// The browser that sent this, or, on its first visit, one that is drawn now and that [`Self::remember`] is to tell.

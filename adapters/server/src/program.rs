@@ -93,6 +93,7 @@ pub async fn assemble<S: Store>(
 
     let front = Front { site: Site::of(issuer), issuer: issuer.to_owned(), metadata: metadata_url(issuer), demo };
     let people = People::new(Arc::clone(&server), sessions.clone(), passwords.clone(), scopes, config.proxies.clone());
+    let people = people.with_acr(config.login.acr.clone());
     let started = Instant::now();
     let clock = move || started.elapsed().as_secs();
     let (clients, token) = guesses::endpoints(Arc::clone(&server), config.proxies.clone(), clock);

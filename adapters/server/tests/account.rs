@@ -275,6 +275,7 @@ fn grant(now: u64) -> Grant<'static> {
         expires_at: UnixTime(now + 40 * 86_400),
         auth_time: UnixTime(now),
         acr: "",
+        amr: "",
         account: None,
         access: None,
         salt: Digest([0; 32]),

@@ -4,8 +4,10 @@ mod common;
 
 use common::{Answered, Program};
 use reqwest::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use valetkey::jose::Algorithm;
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
-use valetkey::server::record::{Account, OwnedRecord, Record};
+use valetkey::server::change_client;
+use valetkey::server::record::{AccessTokenFormat, Account, Client, OwnedRecord, Record};
 use valetkey::time::UnixTime;
 use valetkey_tokio::store::Store;
 
@@ -218,6 +220,48 @@ async fn a_locked_account_can_neither_log_in_nor_consent() {
 
 async fn lock(program: &Program, subject: &str) {
     write_account(program, Key::account(subject), |account| Account { live: false, ..account }).await;
+}
+
+#[tokio::test]
+async fn rfc9470_5_01_rfc9470_6_1_01_a_login_is_of_the_class_that_the_settings_name() {
+    for (settings, asked, good) in [
+        ("[login]\nacr = 'urn:example:password'", "urn:example:mfa%20urn:example:password", true),
+        ("[login]\nacr = 'urn:example:password'", "urn:example:mfa", false),
+        ("", "urn:example:password", false),
+    ] {
+        let program = Program::start_with(settings).await;
+        let mut browser = program.browser();
+        sign_tokens_of_the_demo(&program).await;
+        let page = browser.get(&format!("{}&acr_values={asked}", program.authorize_url())).await;
+        let page = browser.log_in(&page, "alice", "wonderland").await;
+        let back = browser.submit(&page, "/consent", ALLOW).await;
+        if !good {
+            assert_eq!(back.redirected("error"), "unmet_authentication_requirements", "{settings} {asked}");
+            continue;
+        }
+        let token = program.redeem(&back.redirected("code")).await.json()["access_token"].as_str().unwrap().to_owned();
+        let payload = token.split('.').nth(1).unwrap();
+        let mut room = vec![0; payload.len()];
+        let claims = valetkey::text::base64::decode(payload, &mut room).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(claims).unwrap();
+        assert_eq!((&claims["acr"], &claims["amr"]), (&"urn:example:password".into(), &serde_json::json!(["pwd"])));
+        let api = [("client_id", "demo-api"), ("client_secret", "api-secret"), ("token", &*token)];
+        let told = program.post("/introspect", &api).await.json();
+        assert_eq!((&told["acr"], &told["auth_time"]), (&claims["acr"], &claims["auth_time"]));
+    }
+}
+
+async fn sign_tokens_of_the_demo(program: &Program) {
+    let key = Key::client("demo-web");
+    let [Some((OwnedRecord::Client(client), version)), ..] =
+        program.store.load(&[Some(key), None, None, None]).await.unwrap()
+    else {
+        panic!("no demo")
+    };
+    let client = Client { access_token: AccessTokenFormat::Jwt(Algorithm::EdDsa), ..client.as_view() };
+    let now = UnixTime(1_700_000_000);
+    let change = change_client([7; 8], now, (client, version), client).unwrap();
+    assert_eq!(program.store.commit(&change).await.unwrap(), Committed::Applied);
 }
 
 /// Writes an account that is made of alice's.

@@ -71,7 +71,7 @@ async fn a_web_client_gets_a_code_redeems_it_and_refreshes() {
     let (at, query) = flow.url(&mut buf).unwrap().split_once('?').unwrap();
     assert_eq!(at, authorization);
     let Begun::Ask(pending) = run.server.begin(query, "a browser").await else { panic!("nobody was asked") };
-    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
+    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", amr: "", scope: "read" };
     let answer = run.server.answer(&pending.sealed, "a browser", owner).await;
     let Answer::Redirect(response) = answer else { panic!("no redirect: {answer:?}") };
     let location = response.headers()[LOCATION].to_str().unwrap();

@@ -177,7 +177,7 @@ async fn rfc6749_3_1_03_get_and_post_reach_the_authorization_endpoint() {
         let Begun::Ask(again) = run.server.reopen(&page.body, "drawn").await else { panic!("nobody was asked") };
         assert_eq!((again.client_id.as_str(), again.scope.as_str()), ("demo-spa", "read"));
         assert_eq!(again.redirect_uri, common::REDIRECT_URI);
-        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
+        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", amr: "", scope: "read" };
         let Answer::Redirect(response) = run.server.answer(&again.sealed, "drawn", owner).await else { panic!() };
         assert_eq!(response.status(), 303);
         let second = run.server.answer(&page.body, "drawn", owner).await;

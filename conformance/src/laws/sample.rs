@@ -80,6 +80,7 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             expires_at: time(1),
             auth_time: time(2),
             acr: text(4),
+            amr: text(5),
             account: if bit(0) { Version::new(if bit(1) { i64::MAX.unsigned_abs() } else { 1 }) } else { None },
             access: bit(1).then(|| digest(3)),
             salt: digest(0),

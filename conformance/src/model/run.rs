@@ -292,7 +292,7 @@ impl<S: Store> World<S> {
             Step::Owner(need) => {
                 let Asked::Authorize { subject, scope, .. } = facts.asked else { return Err("who is asked?".into()) };
                 let subject = SUBJECTS[subject];
-                need.resume(Owner::Approved { subject, auth_time: UnixTime(facts.now), acr: "", scope })
+                need.resume(Owner::Approved { subject, auth_time: UnixTime(facts.now), acr: "", amr: "", scope })
             }
             Step::Load(need) => {
                 let records = self.store.load(need.keys());

@@ -72,6 +72,7 @@ struct KeptOwner {
     scope: Span,
     auth_time: UnixTime,
     acr: Span,
+    amr: Span,
 }
 
 /// What a person's login and consent came to. Exhaustive on purpose; not to answer yet is [`NeedOwner::export`].
@@ -87,6 +88,10 @@ pub enum Owner<'a> {
         /// if it is not known.
         /// <https://www.rfc-editor.org/rfc/rfc9470#section-6>
         acr: &'a str,
+        /// By what means: words of [RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2) such as `pwd` and `otp`, with
+        /// single spaces between; empty if they are not to be told. Signed access tokens carry them, as RFC 9068 says;
+        /// introspection does not, which RFC 9470 gives `acr` and `auth_time` alone.
+        amr: &'a str,
         /// To what: all or some of [`NeedOwner::scope`].
         scope: &'a str,
     },
@@ -373,8 +378,8 @@ fn login_since(m: &Machine<'_>, request: &Request) -> Option<UnixTime> {
 }
 
 fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Result<Answered, Fault> {
-    let (subject, auth_time, acr, agreed) = match owner {
-        Owner::Approved { subject, auth_time, acr, scope } => (subject, auth_time, acr, scope),
+    let (subject, auth_time, [acr, amr], agreed) = match owner {
+        Owner::Approved { subject, auth_time, acr, amr, scope } => (subject, auth_time, [acr, amr], scope),
         // A pending request may have been answered before, and then this answer must not reach the client.
         Owner::Denied if request.pending.is_some() => return Ok(Answered::Denied),
         Owner::Denied => return Err(Fault::Denied),
@@ -389,12 +394,14 @@ fn keep_owner(m: &mut Machine<'_>, request: &Request, owner: Owner<'_>) -> Resul
     // a thousand times would be kept a thousand times.
     let all_of_it_asked = agreed.len() <= asked.len() && agreed.split(' ').all(|word| scope::contains(asked, word));
     let nothing_to_ask = agreed.is_empty() && asked.is_empty();
-    let known = !subject.is_empty() && !is_clients(subject) && !acr.contains(' ');
+    let is_list = amr.is_empty() || amr.split(' ').all(|word| !word.is_empty());
+    let known = !subject.is_empty() && !is_clients(subject) && !acr.contains(' ') && is_list;
     if !known || !(all_of_it_asked || nothing_to_ask) {
         return Err(Fault::BadConsent);
     }
     let mut keep = |text| m.scratch.keep(text).map_err(|_| Fault::Scratch);
-    Ok(Answered::Approved(KeptOwner { subject: keep(subject)?, scope: keep(agreed)?, auth_time, acr: keep(acr)? }))
+    let [subject, scope, acr, amr] = [keep(subject)?, keep(agreed)?, keep(acr)?, keep(amr)?];
+    Ok(Answered::Approved(KeptOwner { subject, scope, auth_time, acr, amr }))
 }
 
 fn look_up<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
@@ -444,6 +451,7 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<(K
         state: GrantState::Pending,
         auth_time: owner.auth_time,
         acr: owner.acr,
+        amr: owner.amr,
         account,
         salt: Digest(m.seed.part(seed::SALT)),
         ..Kept::new(locator.grant(), m.caller.client_id, m.now, expires_at)

@@ -101,6 +101,9 @@ pub(super) fn compose(m: &mut Machine<'_>, key: &Key<'_>, grant: &Kept, facts: &
         if !grant.acr.is_empty() {
             claims.string("acr", text(grant.acr));
         }
+        if !grant.amr.is_empty() {
+            claims.strings("amr", scope::words(text(grant.amr)));
+        }
         claims.close();
         w.encode_since(payload);
     });

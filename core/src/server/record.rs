@@ -203,6 +203,9 @@ records! {
         auth_time: [UnixTime],
         /// How: the authentication context class; empty if unknown.
         acr: text default,
+        /// By what means: authentication method references, such as `pwd`; empty if unknown.
+        /// <https://www.rfc-editor.org/rfc/rfc8176#section-2>
+        amr: text default,
         /// The version of the account that decided last, where accounts are records.
         account: [Option<Version>],
         /// Client credentials: the SHA-256 of its one access token's secret, or of the `jti` of a signed one.

@@ -157,7 +157,7 @@ impl World {
                 Step::Owner(need) => {
                     w.show(&need);
                     let scope = need.scope().to_owned();
-                    let owner = Owner::Approved { subject: "alice", auth_time: NOW, acr: "", scope: &scope };
+                    let owner = Owner::Approved { subject: "alice", auth_time: NOW, acr: "", amr: "", scope: &scope };
                     w.show(&owner);
                     w.call(|| need.resume(owner))
                 }

@@ -358,7 +358,21 @@ fn rows_that_were_written_before_a_field_was_there_are_still_read() {
     w.tokens("web");
     let [client, ..] = w.store.load(&[Some(Key::client("web")), None, None, None]);
     let grant = OwnedRecord::Grant(w.store.grant().1);
-    for (record, kind, field) in [(client.unwrap().0, "client", "access_token"), (grant, "grant", "acr")] {
+    let key = OwnedRecord::SigningKey(valetkey::server::record::OwnedSigningKey {
+        kid: "1".into(),
+        algorithm: valetkey::jose::Algorithm::EdDsa,
+        public: "{}".into(),
+        sealed: "sealed".into(),
+        created_at: valetkey::time::UnixTime(START),
+        signs_from: valetkey::time::UnixTime(0),
+        retired_at: None,
+    });
+    for (record, kind, field) in [
+        (client.unwrap().0, "client", "access_token"),
+        (grant.clone(), "grant", "acr"),
+        (grant, "grant", "amr"),
+        (key, "signing_key", "signs_from"),
+    ] {
         let mut row = serde_json::to_value(&record).unwrap();
         assert!(row[kind].as_object_mut().unwrap().remove(field).is_some(), "{row}");
         let read: OwnedRecord = serde_json::from_value(row).unwrap();

@@ -174,18 +174,31 @@ fn rfc9470_6_1_01_rfc9470_6_2_01_rfc9470_5_02_token_and_introspection_carry_acr_
 }
 
 #[test]
-fn rfc9068_2_2_1_01_auth_time_and_acr_are_constant_across_refreshes() {
+fn rfc9068_2_2_1_01_auth_time_acr_and_amr_are_constant_across_refreshes() {
     let mut w = signing(Algorithm::EdDsa);
-    w.acr = "urn:example:mfa";
+    (w.acr, w.amr) = ("urn:example:mfa", "pwd otp");
     let mut last = w.tokens("web");
     let first = claims(&last.access());
-    w.acr = "urn:example:other";
+    (w.acr, w.amr) = ("urn:example:other", "face");
+    assert_eq!(first["amr"], serde_json::json!(["pwd", "otp"]));
     for _ in 0..5 {
         w.now += 4000;
         last = w.refresh("web", &last.refresh());
         let claims = claims(&last.access());
-        assert_eq!((&claims["auth_time"], &claims["acr"]), (&first["auth_time"], &first["acr"]));
+        for name in ["auth_time", "acr", "amr"] {
+            assert_eq!(claims[name], first[name]);
+        }
         assert_eq!(claims["iat"], w.now);
+    }
+}
+
+#[test]
+fn rfc9068_2_2_1_01_no_means_are_told_but_those_that_the_login_tells() {
+    let mut w = signing(Algorithm::EdDsa);
+    assert!(claims(&w.tokens("web").access()).get("amr").is_none());
+    for amr in [" ", "pwd ", " pwd", "pwd  otp"] {
+        w.amr = amr;
+        assert_eq!(w.authorize(&query("web", &[])).fault, Some(Fault::BadConsent), "{amr:?}");
     }
 }
 

@@ -148,6 +148,7 @@ pub(crate) struct World {
     pub(crate) person: Person,
     /// How that person logged in.
     pub(crate) acr: &'static str,
+    pub(crate) amr: &'static str,
     pub(crate) counts: Counts,
     drawn: u64,
 }
@@ -247,7 +248,7 @@ impl World {
         }
         let person = Person::Approves("alice");
         let server = server(Policy::OAUTH21, &[1]);
-        Self { server, store, now: START, person, acr: "", counts: Counts::default(), drawn: 0 }
+        Self { server, store, now: START, person, acr: "", amr: "", counts: Counts::default(), drawn: 0 }
     }
 
     pub(crate) const fn now(&self) -> UnixTime {
@@ -292,13 +293,13 @@ impl World {
             Step::Owner(need) => {
                 self.counts.owners += 1;
                 let scope = need.scope().to_owned();
-                let (auth_time, acr) = (UnixTime(self.now - 5), self.acr);
+                let (auth_time, acr, amr) = (UnixTime(self.now - 5), self.acr, self.amr);
                 match self.person {
                     Person::Approves(subject) => {
-                        need.resume(Owner::Approved { subject, auth_time, acr, scope: &scope })
+                        need.resume(Owner::Approved { subject, auth_time, acr, amr, scope: &scope })
                     }
                     Person::ApprovesOnly(subject, scope) => {
-                        need.resume(Owner::Approved { subject, auth_time, acr, scope })
+                        need.resume(Owner::Approved { subject, auth_time, acr, amr, scope })
                     }
                     Person::Denies => need.resume(Owner::Denied),
                 }

@@ -89,7 +89,7 @@ pub(crate) async fn code<S: Store>(store: &S) -> Result<String> {
     let seed = Entropy::<ENTROPY>::new(drawn()?);
     let step = authorize(&server, &request, now()?, seed, &mut scratch);
     let End::Owner(need) = drive(step, store, None, None).await else { return Err("nobody was asked".into()) };
-    let owner = Owner::Approved { subject: SUBJECT, auth_time: now()?, acr: "", scope: "read write" };
+    let owner = Owner::Approved { subject: SUBJECT, auth_time: now()?, acr: "", amr: "", scope: "read write" };
     let End::Reply(reply) = drive(need.resume(owner), store, None, None).await else { return Err("no reply".into()) };
     let mut room = [0; 1024];
     let response = reply.write(&mut room)?;

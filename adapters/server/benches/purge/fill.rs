@@ -63,6 +63,7 @@ fn token(ends: UnixTime) -> Result<Put<'static>> {
         expires_at: ends,
         auth_time: UnixTime(0),
         acr: "",
+        amr: "",
         account: None,
         access: Some(Digest(grants::drawn()?)),
         salt: Digest([0; 32]),

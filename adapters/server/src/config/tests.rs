@@ -42,6 +42,8 @@ fn everything_can_be_said_in_the_file() {
         access_seconds = 300
         [signing]
         publish_ahead_seconds = 86400
+        [login]
+        acr = "urn:example:password"
         [scopes]
         read = "Read your data"
         "urn:x:y" = "Do x"
@@ -55,6 +57,7 @@ fn everything_can_be_said_in_the_file() {
     assert_eq!(config.metrics_listen.unwrap().port(), 9100);
     assert_eq!((config.lifetimes.access_seconds.get(), config.lifetimes.code_seconds.get()), (300, 60));
     assert_eq!(config.signing.publish_ahead_seconds, 86_400);
+    assert_eq!(config.login.acr, "urn:example:password");
     assert_eq!(config.scopes.get("urn:x:y").map(String::as_str), Some("Do x"));
 }
 
@@ -219,6 +222,14 @@ fn lifetimes_must_fit_together() {
 fn a_scope_must_be_one_and_be_described() {
     for scopes in ["'a b' = 'x'", "'' = 'x'", "'a\"' = 'x'", "'é' = 'x'", "read = ' '"] {
         assert!(from_file(&format!("[scopes]\n{scopes}")).unwrap_err().contains("[scopes]"), "{scopes}");
+    }
+}
+
+#[test]
+fn the_class_of_a_login_is_one_word() {
+    assert_eq!(from_file("[login]\nacr = ''").unwrap().login.acr, "");
+    for acr in ["'a b'", "' '", "'a\"'", "'é'"] {
+        assert!(from_file(&format!("[login]\nacr = {acr}")).unwrap_err().contains("[login]"), "{acr}");
     }
 }
 

@@ -88,8 +88,16 @@ pub(crate) fn http() -> reqwest::ClientBuilder {
 
 impl Program {
     pub(crate) async fn start() -> Self {
+        Self::start_with("").await
+    }
+
+    /// By these settings, as they would stand in the file.
+    pub(crate) async fn start_with(settings: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let config = Config::load(&Options::default()).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), settings).unwrap();
+        let config = Some(file.path().to_owned());
+        let config = Config::load(&Options { config, ..Options::default() }).unwrap();
         let url = config.issuer(listener.local_addr().unwrap());
         let store = MemoryStore::new();
         let keys = Keys::draw(0).unwrap();

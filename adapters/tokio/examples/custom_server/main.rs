@@ -57,7 +57,7 @@ async fn answer(
     Form(form): Form<HashMap<String, String>>,
 ) -> Response {
     let field = |name| form.get(name).map_or("", String::as_str);
-    let approved = Owner::Approved { subject: "alice", auth_time: now(), acr: "", scope: field("scope") };
+    let approved = Owner::Approved { subject: "alice", auth_time: now(), acr: "", amr: "pwd", scope: field("scope") };
     let owner = if field("say") == "yes" { approved } else { Owner::Denied };
     match server.answer(field("sealed"), &cookie(&headers).unwrap_or_default(), owner).await {
         Answer::Redirect(response) => response,

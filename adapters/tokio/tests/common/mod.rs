@@ -136,7 +136,7 @@ impl<S: Store> Running<S> {
              &code_challenge={CHALLENGE}&code_challenge_method=S256"
         );
         let Begun::Ask(pending) = self.server.begin(&query, "a browser").await else { panic!("nobody was asked") };
-        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
+        let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", amr: "", scope: "read" };
         let answer = self.server.answer(&pending.sealed, "a browser", owner).await;
         let Answer::Redirect(response) = answer else { panic!("no redirect: {answer:?}") };
         let location = response.headers()[LOCATION].to_str().unwrap();
