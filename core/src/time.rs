@@ -43,4 +43,14 @@ impl Uptime {
     pub const fn plus(self, seconds: u32) -> Self {
         Self(self.0.saturating_add((seconds as u64).saturating_mul(1_000)))
     }
+
+    /// This time and `millis` milliseconds more; stays at the end of time instead of wrapping.
+    pub const fn plus_millis(self, millis: u32) -> Self {
+        Self(self.0.saturating_add(millis as u64))
+    }
+
+    /// Milliseconds from `earlier` to this; 0 if `earlier` lies ahead, `u32::MAX` (49 days) if the span is longer.
+    pub fn millis_since(self, earlier: Self) -> u32 {
+        u32::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(u32::MAX)
+    }
 }

@@ -18,7 +18,7 @@ use valetkey::server::record::{
 };
 use valetkey::server::{self, register_account, register_client, write_jwks};
 use valetkey::text::json::{self, JsonError, Kind, Limits, Object, Reader};
-use valetkey::text::{base64, buf::Writer, form, grammar, scope, uri};
+use valetkey::text::{base64, buf::Writer, date, form, grammar, scope, uri};
 use valetkey::wire::basic;
 use valetkey::wire::challenge::Challenge;
 use valetkey::wire::header::is_media_type;
@@ -82,6 +82,7 @@ type Row = (&'static str, fn(&mut Counter));
 #[rustfmt::skip] // one line each
 const FUNCTIONS: &[Row] = &[
     // public functions: begin
+    ("client::keeper::seed", flows::keeper),
     ("jose::each_key", flows::keys),
     ("jose::find", flows::signed_tokens),
     ("resource::check", flows::client_credentials),
@@ -117,6 +118,7 @@ const FUNCTIONS: &[Row] = &[
     ("text::base64::encode_standard", |c| c.holds(|| base64::encode_standard(&[0xfb, 0xff], &mut [0; 4]).is_ok())),
     ("text::base64::encoded_len", |c| c.holds(|| base64::encoded_len(black_box(32)) == 43)),
     ("text::base64::encoded_len_standard", |c| c.holds(|| base64::encoded_len_standard(black_box(32)) == 44)),
+    ("text::date::http_date", |c| c.holds(|| date::http_date("Sunday, 06-Nov-94 08:49:37 GMT", NOW).is_some())),
     ("text::form::encode", |c| c.writes("+%25%26%2B%C2%A3", |w| form::encode(w, " %&+£"))),
     ("text::form::pair", |c| c.writes("&a=b+c", |w| form::pair(w, &mut false, "a", "b c"))),
     ("text::grammar::is_b64token", |c| c.holds(|| grammar::is_b64token(HUSH))),
@@ -153,6 +155,7 @@ const FLOWS: &[Row] = &[
     ("a callback that says no", flows::denied),
     ("refresh: rotated, in the grace window, replayed", flows::refresh),
     ("revocation of an access token, of a refresh token, of what is revoked", flows::revoke),
+    ("a token's life: renewed, used, refused, failing, logged out", flows::keeper),
     ("metadata", flows::metadata),
     ("keys alone and in sets, read, named, written and refused", flows::keys),
     ("signed tokens, taken apart, verified, validated and refused", flows::signed_tokens),

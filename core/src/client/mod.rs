@@ -16,7 +16,8 @@
 //! nothing is left in it. What goes on to the next state takes `self`. A [`Post`] carries the [`Duties`] of its transport.
 //! What is wrong is told by who is at fault: the caller by [`ConfigError`], [`ImportError`] and
 //! [`TooSmall`]; the peer by [`CallbackError`] and [`Error`]. A refusal by the server is none of these,
-//! but an [`Outcome`].
+//! but an [`Outcome`]. When to ask for tokens, how long they are good and what comes of a failure is decided by a
+//! [`keeper`].
 //!
 //! ```
 //! use valetkey::client::{Authorize, ClientAuth, Config, Outcome, Rejected, Response, CallbackError, authorize};
@@ -89,6 +90,7 @@ pub mod authorize;
 mod client_credentials;
 mod config;
 mod exchange;
+pub mod keeper;
 mod outcome;
 mod pending;
 mod post;

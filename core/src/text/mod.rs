@@ -2,6 +2,7 @@
 
 pub mod base64;
 pub mod buf;
+pub mod date;
 pub mod form;
 pub mod grammar;
 pub mod json;

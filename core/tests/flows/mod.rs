@@ -4,10 +4,12 @@
 //! that a person, a server or a generator of randomness chooses is made of [`HUSH`], so that it can be recognised.
 
 mod client;
+mod keeper;
 mod resource;
 mod server;
 
 pub(crate) use client::*;
+pub(crate) use keeper::*;
 pub(crate) use resource::*;
 pub(crate) use server::*;
 
