@@ -50,24 +50,26 @@ impl<'c> ClientCredentials<'c> {
     ///
     /// # Errors
     /// [`TooSmall`] with the exact size.
+    #[inline]
     pub fn request<'b>(&self, buf: &'b mut [u8]) -> Result<Post<'b>, TooSmall>
     where
         'c: 'b,
     {
         let mut draft = Draft::new(self.cfg, buf, "client_credentials");
         draft.pair("scope", self.cfg.scope);
-        draft.target();
-        draft.finish(Retry::Safe)
+        draft.target(self.cfg);
+        draft.finish(self.cfg, Retry::Safe)
     }
 
     /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice.
     ///
     /// # Errors
     /// [`Error`]; the flow may be used again.
+    #[inline]
     pub fn response<'b>(&self, response: Response<'b>, scratch: &'b mut [u8]) -> Result<Outcome<'b>, Error>
     where
         'c: 'b,
     {
-        response.read(scratch, self.cfg.leniency, self.cfg.scope)
+        response.read(scratch, &self.cfg.leniency, self.cfg.scope)
     }
 }

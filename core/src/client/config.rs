@@ -57,6 +57,7 @@ impl<'c> Config<'c> {
     ///
     /// # Errors
     /// [`ConfigError`]: `Issuer`, `TokenEndpoint`, `ClientId` or `ClientSecret`.
+    #[inline]
     pub fn new(
         issuer: &'c str,
         token_endpoint: &'c str,
@@ -104,6 +105,7 @@ impl<'c> Config<'c> {
     ///
     /// # Errors
     /// [`ConfigError::Scope`].
+    #[inline]
     pub fn with_scope(self, scope: &'c str) -> Result<Self, ConfigError> {
         check(scope::is_scope(scope), ConfigError::Scope)?;
         Ok(Self { scope, ..self })

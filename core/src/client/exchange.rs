@@ -34,6 +34,7 @@ impl<'c> Exchange<'c, '_> {
     ///
     /// # Errors
     /// [`TooSmall`] with the exact size.
+    #[inline]
     pub fn request<'b>(&self, buf: &'b mut [u8]) -> Result<Post<'b>, TooSmall>
     where
         'c: 'b,
@@ -43,8 +44,8 @@ impl<'c> Exchange<'c, '_> {
         draft.pair("redirect_uri", self.redirect_uri);
         let mut verifier = authorize::Text::new([0; 43]);
         draft.pair("code_verifier", authorize::text(self.verifier.expose(), &mut verifier));
-        draft.target();
-        draft.finish(Retry::Never)
+        draft.target(self.cfg);
+        draft.finish(self.cfg, Retry::Never)
     }
 
     /// Reads the response and ends the flow: the code is spent, whatever came. `scratch` takes the strings that have
@@ -52,10 +53,11 @@ impl<'c> Exchange<'c, '_> {
     ///
     /// # Errors
     /// [`Error`]; begin again with a new [`Authorize`](super::Authorize).
+    #[inline]
     pub fn response<'b>(self, response: Response<'b>, scratch: &'b mut [u8]) -> Result<Outcome<'b>, Error>
     where
         'c: 'b,
     {
-        response.read(scratch, self.cfg.leniency, self.cfg.scope)
+        response.read(scratch, &self.cfg.leniency, self.cfg.scope)
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     error::TooSmall,
     secret::SecretText,
     text::scope,
-    wire::token_response::{self, Answer, ErrorResponse, Fault, Leniency},
+    wire::token_response::{self, ErrorResponse, Fault, Leniency},
 };
 use core::fmt;
 
@@ -99,7 +99,8 @@ impl core::error::Error for Error {}
 
 impl<'b> Response<'b> {
     /// `scope` is what was asked for.
-    pub(super) fn read(self, scratch: &'b mut [u8], leniency: Leniency, scope: &'b str) -> Result<Outcome<'b>, Error> {
+    #[inline]
+    pub(super) fn read(self, scratch: &'b mut [u8], leniency: &Leniency, scope: &'b str) -> Result<Outcome<'b>, Error> {
         let Self { status, content_type, retry_after, body } = self;
         match status {
             429 | 503 => return Ok(Outcome::After { seconds: retry_after.and_then(token_response::number) }),
@@ -109,20 +110,23 @@ impl<'b> Response<'b> {
         if body.len() > Duties::BODY_CAP {
             return Err(Error::TooLong);
         }
-        match token_response::read(status == 200, content_type, body, scratch, leniency) {
-            Ok(Answer::Tokens(tokens)) => {
-                let granted = tokens.scope.unwrap_or(scope);
-                Ok(Outcome::Tokens(Tokens {
-                    access_token: tokens.access_token,
-                    expires_in: tokens.expires_in,
-                    refresh_token: tokens.refresh_token,
-                    scope: granted,
-                    wider: !scope.is_empty() && !scope::is_subset(granted, scope),
-                }))
-            }
-            Ok(Answer::Error(error)) => Ok(Outcome::Denied { status, error }),
-            Err(Fault::Scratch) => Err(Error::Scratch(TooSmall { needed: body.len() })),
-            Err(fault) => Err(Error::Body { status, fault }),
+        let told = |fault| match fault {
+            Fault::Scratch => Error::Scratch(TooSmall { needed: body.len() }),
+            fault => Error::Body { status, fault },
+        };
+        let mut members = token_response::Members::default();
+        let success = status == 200;
+        if !token_response::read_members(&mut members, success, content_type, body, scratch, leniency).map_err(told)? {
+            return Ok(Outcome::Denied { status, error: token_response::error(&members).map_err(told)? });
         }
+        let tokens = token_response::tokens(&members, leniency).map_err(told)?;
+        let granted = tokens.scope.unwrap_or(scope);
+        Ok(Outcome::Tokens(Tokens {
+            access_token: tokens.access_token,
+            expires_in: tokens.expires_in,
+            refresh_token: tokens.refresh_token,
+            scope: granted,
+            wider: !scope.is_empty() && !scope::is_subset(granted, scope),
+        }))
     }
 }

@@ -68,21 +68,23 @@ pub enum Retry {
 }
 
 /// A request being written: the header's value first, then the body, in one slice.
+///
+/// What reads the [`Config`] is inlined where a flow begins: there the compiler sees what is not configured, and leaves out
+/// what would write it.
 pub(super) struct Draft<'b> {
-    cfg: &'b Config<'b>,
     w: Writer<'b>,
     body_at: usize,
-    first: bool,
 }
 
 impl<'b> Draft<'b> {
-    pub(super) fn new(cfg: &'b Config<'b>, buf: &'b mut [u8], grant_type: &str) -> Self {
+    #[inline]
+    pub(super) fn new(cfg: &Config<'_>, buf: &'b mut [u8], grant_type: &str) -> Self {
         let mut w = Writer::new(buf);
         if let ClientAuth::Basic(secret) = cfg.auth {
             basic::push(&mut w, cfg.client_id, secret.expose());
         }
         let body_at = w.len();
-        let mut draft = Self { cfg, w, body_at, first: true };
+        let mut draft = Self { w, body_at };
         draft.pair("grant_type", grant_type);
         if !matches!(cfg.auth, ClientAuth::Basic(_)) {
             draft.pair("client_id", cfg.client_id);
@@ -94,34 +96,41 @@ impl<'b> Draft<'b> {
     }
 
     /// Writes a parameter, unless it has no value.
+    #[inline]
     pub(super) fn pair(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
-            form::pair(&mut self.w, &mut self.first, name, value);
+            self.any_pair(name, value);
         }
+    }
+
+    fn any_pair(&mut self, name: &str, value: &str) {
+        let mut first = self.w.len() == self.body_at;
+        form::pair(&mut self.w, &mut first, name, value);
     }
 
     /// Writes a parameter as it came, but with this crate's spelling of escapes. Its bytes are known to be ASCII.
     pub(super) fn encoded(&mut self, name: &str, value: Encoded<'_>) {
-        form::pair(&mut self.w, &mut self.first, name, "");
+        self.any_pair(name, "");
         for byte in value.bytes().flatten() {
             form::encode(&mut self.w, char::from(byte).encode_utf8(&mut [0; 4]));
         }
     }
 
     /// Writes what the token is to be for.
-    pub(super) fn target(&mut self) {
-        let cfg = self.cfg;
+    #[inline]
+    pub(super) fn target(&mut self, cfg: &Config<'_>) {
         for resource in scope::words(cfg.resource) {
             self.pair("resource", resource);
         }
         self.pair("audience", cfg.audience);
     }
 
-    pub(super) fn finish(self, retry: Retry) -> Result<Post<'b>, TooSmall> {
+    #[inline]
+    pub(super) fn finish(self, cfg: &Config<'b>, retry: Retry) -> Result<Post<'b>, TooSmall> {
         let text = self.w.finish()?;
         let (authorization, body) = text.split_at_checked(self.body_at).unwrap_or_default();
         Ok(Post {
-            url: self.cfg.token_endpoint,
+            url: cfg.token_endpoint,
             authorization: (!authorization.is_empty()).then_some(authorization),
             content_type: "application/x-www-form-urlencoded",
             accept: "application/json",

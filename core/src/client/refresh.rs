@@ -53,6 +53,7 @@ impl<'c> Refresh<'c> {
     ///
     /// # Errors
     /// [`TooSmall`] with the exact size.
+    #[inline]
     pub fn request<'b>(&self, buf: &'b mut [u8]) -> Result<Post<'b>, TooSmall>
     where
         'c: 'b,
@@ -60,8 +61,8 @@ impl<'c> Refresh<'c> {
         let mut draft = Draft::new(self.cfg, buf, "refresh_token");
         draft.pair("refresh_token", self.refresh_token.expose());
         draft.pair("scope", self.scope);
-        draft.target();
-        draft.finish(Retry::OnlyUnderGrace)
+        draft.target(self.cfg);
+        draft.finish(self.cfg, Retry::OnlyUnderGrace)
     }
 
     /// Reads the response. [`Tokens::refresh_token`](super::Tokens::refresh_token) is the one to use from now on: the new
@@ -69,11 +70,12 @@ impl<'c> Refresh<'c> {
     ///
     /// # Errors
     /// [`Error`]; whether the old refresh token is spent is not known then, unless the fault is in the scratch.
+    #[inline]
     pub fn response<'b>(&self, response: Response<'b>, scratch: &'b mut [u8]) -> Result<Outcome<'b>, Error>
     where
         'c: 'b,
     {
-        let mut outcome = response.read(scratch, self.cfg.leniency, self.scope)?;
+        let mut outcome = response.read(scratch, &self.cfg.leniency, self.scope)?;
         if let Outcome::Tokens(tokens) = &mut outcome {
             tokens.refresh_token = tokens.refresh_token.or(Some(self.refresh_token));
         }

@@ -38,25 +38,30 @@ impl<'b> Writer<'b> {
 
     /// Appends text.
     pub fn push_str(&mut self, text: &str) {
-        let end = self.len.saturating_add(text.len());
-        // Not `copy_from_slice`, whose check of lengths would link a panic into firmware.
-        for (to, from) in self.buf.get_mut(self.len..end).unwrap_or_default().iter_mut().zip(text.as_bytes()) {
-            *to = *from;
+        // Byte by byte: copying slices would link a panic and a whole `memcpy` into firmware.
+        for byte in text.bytes() {
+            self.push_byte(byte);
         }
-        self.len = end;
     }
 
     /// Appends one character.
     pub fn push(&mut self, c: char) {
         match u8::try_from(c) {
-            Ok(byte) if byte.is_ascii() => {
-                if let Some(to) = self.buf.get_mut(self.len) {
-                    *to = byte;
-                }
-                self.len = self.len.saturating_add(1);
-            }
+            Ok(byte) if byte.is_ascii() => self.push_byte(byte),
             _ => self.push_str(c.encode_utf8(&mut [0; 4])),
         }
+    }
+
+    /// Appends one character of ASCII.
+    pub(crate) fn push_ascii(&mut self, byte: u8) {
+        self.push_byte(byte & 0x7f);
+    }
+
+    fn push_byte(&mut self, byte: u8) {
+        if let Some(to) = self.buf.get_mut(self.len) {
+            *to = byte;
+        }
+        self.len = self.len.wrapping_add(1);
     }
 
     /// Appends a number in decimal.
@@ -98,13 +103,23 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
+    pub(crate) fn encode_standard_since(&mut self, from: usize) {
+        let count = self.len.saturating_sub(from);
+        self.len = from.saturating_add(base64::encoded_len_standard(count));
+        if let Some(room) = self.buf.get_mut(from..self.len) {
+            base64::encode_in_place(room, count);
+        }
+    }
+
     /// What was written.
     ///
     /// # Errors
     /// [`TooSmall`] with the exact size, if it did not fit; the slice is zeroed then.
     pub fn finish(self) -> Result<&'b str, TooSmall> {
         if self.len > self.buf.len() {
-            self.buf.zeroize();
+            // Each by itself, as zeroing slices takes a `memset` of its own in firmware.
+            self.buf.iter_mut().for_each(Zeroize::zeroize);
             return Err(TooSmall { needed: self.len });
         }
         let written = self.buf.get(..self.len).unwrap_or_default();

@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#appendix-B>
 
-use super::buf::Writer;
+use super::{buf::Writer, grammar::Class};
 use core::fmt;
 
 /// Most parameters in one request or response, those without a value included.
@@ -46,15 +46,15 @@ impl core::error::Error for FormError {}
 /// ```
 pub fn encode(w: &mut Writer<'_>, text: &str) {
     for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'*' | b'-' | b'.' | b'_' => w.push(char::from(byte)),
-            b' ' => w.push('+'),
-            _ => {
-                w.push('%');
-                w.push(hex_digit(byte >> 4));
-                w.push(hex_digit(byte & 15));
-            }
+        let mut last = byte;
+        if byte == b' ' {
+            last = b'+';
+        } else if !Class::FORM.has(byte) {
+            w.push_ascii(b'%');
+            w.push_ascii(hex_digit(byte >> 4));
+            last = hex_digit(byte & 15);
         }
+        w.push_ascii(last);
     }
 }
 
@@ -70,15 +70,15 @@ pub fn encode(w: &mut Writer<'_>, text: &str) {
 /// ```
 pub fn pair(w: &mut Writer<'_>, first: &mut bool, name: &str, value: &str) {
     if !core::mem::take(first) {
-        w.push('&');
+        w.push_ascii(b'&');
     }
     encode(w, name);
-    w.push('=');
+    w.push_ascii(b'=');
     encode(w, value);
 }
 
-fn hex_digit(nibble: u8) -> char {
-    char::from_digit(u32::from(nibble), 16).unwrap_or('0').to_ascii_uppercase()
+const fn hex_digit(nibble: u8) -> u8 {
+    nibble.wrapping_add(if nibble < 10 { b'0' } else { b'A' - 10 })
 }
 
 /// A name or value as it stands in a form, not yet decoded.

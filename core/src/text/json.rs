@@ -37,6 +37,7 @@ mod fault;
 mod plain;
 mod scan;
 mod seen;
+mod step;
 mod write;
 
 #[cfg(feature = "serde")]
@@ -44,7 +45,7 @@ pub use de::{DeserializeError, from_slice};
 pub use fault::{Fault, JsonError};
 pub use write::{Object, string};
 
-use core::{fmt, mem, str};
+use core::{fmt, str};
 
 /// How much of a document is read before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -156,19 +157,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here, or no value is due.
     pub fn peek(&mut self) -> Result<Kind, JsonError> {
-        if !matches!(self.state, State::Value) {
-            return self.out_of_turn();
-        }
-        match self.next_byte() {
-            Some(b'n') => Ok(Kind::Null),
-            Some(b't' | b'f') => Ok(Kind::Boolean),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
-            Some(b'"') => Ok(Kind::String),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'{') => Ok(Kind::Object),
-            Some(_) => self.fail(Fault::Syntax),
-            None => self.fail(Fault::End),
-        }
+        let kind = self.due();
+        self.told(kind)
     }
 
     /// Enters an object; its members follow by [`name`](Self::name).
@@ -176,7 +166,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no object, or nested too deep.
     pub fn object(&mut self) -> Result<(), JsonError> {
-        self.open(Kind::Object)
+        let opened = self.open(Kind::Object);
+        self.told(opened)
     }
 
     /// The name of the object's next member, whose value must be taken or [skipped](Self::skip) before the next call;
@@ -185,10 +176,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here; the object has too many members; or, at its end, two of the same name.
     pub fn name(&mut self) -> Result<Option<&'a str>, JsonError> {
-        match self.raw_name()? {
-            Some(name) => Ok(Some(self.unescaped(name)?)),
-            None => Ok(None),
-        }
+        let name = self.member().and_then(|name| self.unescaped(name));
+        if self.has_failed() { self.told(None) } else { Ok(name) }
     }
 
     /// The same, as bytes: for what is read with each request. Elsewhere the inlined copies would take room.
@@ -211,7 +200,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no array, or nested too deep.
     pub fn array(&mut self) -> Result<(), JsonError> {
-        self.open(Kind::Array)
+        let opened = self.open(Kind::Array);
+        self.told(opened)
     }
 
     /// Whether the array has one more element, which must be taken or [skipped](Self::skip) before the next call; at
@@ -234,7 +224,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here.
     pub fn element(&mut self) -> Result<bool, JsonError> {
-        if self.inside() == Some(Kind::Array) { self.more(b']') } else { self.out_of_turn() }
+        let more = self.more(b']');
+        if self.has_failed() { self.told(None) } else { Ok(more) }
     }
 
     /// Takes a string.
@@ -252,9 +243,8 @@ impl<'a> Reader<'a> {
     #[cold]
     #[inline(never)]
     fn other_string(&mut self) -> Result<&'a str, JsonError> {
-        self.expect(Kind::String)?;
-        let string = self.quoted()?;
-        self.unescaped(string)
+        let string = self.text();
+        self.told(string)
     }
 
     /// Takes an integer from 0 on.
@@ -262,7 +252,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no number, has a fraction or an exponent (be they zero), has a sign (`-0` too), or does not fit.
     pub fn u64(&mut self) -> Result<u64, JsonError> {
-        self.integer(|negative, n| if negative { None } else { Some(n) })
+        let natural = self.natural();
+        Ok(self.told(natural)?.bytes().fold(0, |n: u64, b| n.wrapping_mul(10).wrapping_add(u64::from(b.wrapping_sub(b'0')))))
     }
 
     /// Takes an integer.
@@ -270,7 +261,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no number, has a fraction or an exponent (be they zero), or does not fit.
     pub fn i64(&mut self) -> Result<i64, JsonError> {
-        self.integer(|negative, n| if negative { 0i64.checked_sub_unsigned(n) } else { i64::try_from(n).ok() })
+        let n = self.integer().and_then(|text| match text.parse() {
+            Ok(n) => Some(n),
+            Err(_) => self.refuse(text, Fault::OutOfRange),
+        });
+        self.told(n)
     }
 
     /// Takes a number as it is written, for those that may have a fraction, such as a `NumericDate` of RFC 7519.
@@ -278,7 +273,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no number.
     pub fn number(&mut self) -> Result<&'a str, JsonError> {
-        Ok(self.any_number()?.0)
+        let number = self.any_number();
+        self.told(number)
     }
 
     /// Takes `true` or `false`.
@@ -286,10 +282,11 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is neither.
     pub fn boolean(&mut self) -> Result<bool, JsonError> {
-        self.expect(Kind::Boolean)?;
-        let value = self.text.as_bytes().get(self.at) == Some(&b't');
-        self.literal(if value { "true" } else { "false" })?;
-        Ok(value)
+        let value = self.expect(Kind::Boolean).and_then(|()| {
+            let value = self.byte() == b't';
+            self.literal().map(|()| value)
+        });
+        self.told(value)
     }
 
     /// Takes a `null` if one is due, and says whether it did. Any other value stays where it is.
@@ -299,7 +296,8 @@ impl<'a> Reader<'a> {
     pub fn null(&mut self) -> Result<bool, JsonError> {
         let null = self.peek()? == Kind::Null;
         if null {
-            self.literal("null")?;
+            let passed = self.literal();
+            self.told(passed)?;
         }
         Ok(null)
     }
@@ -309,30 +307,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As for the values in it.
     pub fn skip(&mut self) -> Result<(), JsonError> {
-        let depth = self.depth;
-        loop {
-            match self.peek()? {
-                Kind::Null => self.literal("null")?,
-                Kind::Boolean => _ = self.boolean()?,
-                Kind::Number => _ = self.number()?,
-                Kind::String => _ = self.quoted()?,
-                Kind::Array => self.array()?,
-                Kind::Object => self.object()?,
-            }
-            // The next value within the skipped one, if there is any.
-            loop {
-                if self.depth == depth {
-                    return Ok(());
-                }
-                let more = match self.inside() {
-                    Some(Kind::Object) => self.raw_name()?.is_some(),
-                    _ => self.element()?,
-                };
-                if more {
-                    break;
-                }
-            }
-        }
+        let passed = self.pass_over();
+        self.told(passed)
     }
 
     /// Takes a value of any type as it is written, checked no less than one that is [skipped](Self::skip).
@@ -360,201 +336,12 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Something follows, or something is not read yet, or there was an error before.
     pub fn end(mut self) -> Result<(), JsonError> {
-        match self.state {
-            State::After if self.depth == 0 => match self.next_byte() {
-                Some(_) => self.fail(Fault::Trailing),
-                None => Ok(()),
-            },
-            _ => self.out_of_turn(),
-        }
+        let ended = self.ended();
+        self.told(ended)
     }
 
-    fn expect(&mut self, kind: Kind) -> Result<(), JsonError> {
-        if self.peek()? == kind { Ok(()) } else { self.fail(Fault::WrongType) }
-    }
-
-    fn open(&mut self, kind: Kind) -> Result<(), JsonError> {
-        self.expect(kind)?;
-        let members = self.members.get_mut(usize::from(self.depth));
-        let Some(members) = members.filter(|_| self.depth < self.limits.depth) else { return self.fail(Fault::Depth) };
-        *members = 0;
-        self.depth = self.depth.saturating_add(1);
-        self.objects = self.objects << 1 | u16::from(kind == Kind::Object);
-        self.doubtful <<= 1;
-        self.at = self.at.saturating_add(1);
-        self.state = State::First;
-        Ok(())
-    }
-
-    /// The innermost open array or object.
-    const fn inside(&self) -> Option<Kind> {
-        match (self.depth, self.objects & 1) {
-            (0, _) => None,
-            (_, 0) => Some(Kind::Array),
-            _ => Some(Kind::Object),
-        }
-    }
-
-    /// Whether a comma or the beginning leads to one more name or element; otherwise `close` was passed.
-    fn more(&mut self, close: u8) -> Result<bool, JsonError> {
-        let first = matches!(self.state, State::First);
-        if !first && !matches!(self.state, State::After) {
-            return self.out_of_turn();
-        }
-        match self.next_byte() {
-            Some(b) if b == close => {
-                self.depth = self.depth.saturating_sub(1);
-                self.objects >>= 1;
-                self.doubtful >>= 1;
-                self.pass(self.at.wrapping_add(1));
-                return Ok(false);
-            }
-            Some(_) if first => {}
-            Some(b',') => self.at = self.at.wrapping_add(1),
-            Some(_) => return self.fail(Fault::Syntax),
-            None => return self.fail(Fault::End),
-        }
-        self.state = State::Value;
-        Ok(true)
-    }
-
-    fn raw_name(&mut self) -> Result<Option<scan::Quoted>, JsonError> {
-        if self.inside() != Some(Kind::Object) {
-            return self.out_of_turn();
-        }
-        let depth = usize::from(self.depth);
-        let doubtful = self.doubtful & 1 != 0;
-        if !self.more(b'}')? {
-            let close = self.at.saturating_sub(1);
-            return if doubtful && scan::has_duplicate(self.text, close) {
-                self.fail_at(Fault::Duplicate, close)
-            } else {
-                Ok(None)
-            };
-        }
-        match self.next_byte() {
-            Some(b'"') => {}
-            Some(_) => return self.fail(Fault::Syntax),
-            None => return self.fail(Fault::End),
-        }
-        if let Some(members) = self.members.get_mut(depth.saturating_sub(1)) {
-            if *members >= self.limits.members {
-                return self.fail(Fault::Members);
-            }
-            *members = members.saturating_add(1);
-        }
-        let name = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-        if !self.is_new(&name) {
-            self.doubtful |= 1;
-        }
-        self.at = name.end.wrapping_add(1);
-        match self.next_byte() {
-            Some(b':') => {
-                self.at = self.at.wrapping_add(1);
-                Ok(Some(name))
-            }
-            Some(_) => self.fail(Fault::Syntax),
-            None => self.fail(Fault::End),
-        }
-    }
-
-    /// Whether it is sure that no name of the innermost object is the same.
-    #[inline]
-    fn is_new(&mut self, name: &scan::Quoted) -> bool {
-        name.hash.is_some_and(|hash| self.seen.is_new(self.depth, hash))
-    }
-
-    /// A string that begins here.
-    fn quoted(&mut self) -> Result<scan::Quoted, JsonError> {
-        let string = self.keep(scan::string(self.text.as_bytes(), self.at))?;
-        self.pass(string.end.wrapping_add(1));
-        Ok(string)
-    }
-
-    fn unescaped(&mut self, string: scan::Quoted) -> Result<&'a str, JsonError> {
-        let text = self.text;
-        let raw = text.get(string.start..string.end).unwrap_or_default();
-        if string.escaped { self.unescape(raw, string.start) } else { Ok(raw) }
-    }
-
-    #[inline(never)]
-    fn unescape(&mut self, raw: &str, start: usize) -> Result<&'a str, JsonError> {
-        let scratch = mem::take(&mut self.scratch);
-        let mut len = 0usize;
-        for c in scan::Unescaped(raw) {
-            let end = len.saturating_add(c.len_utf8());
-            let Some(room) = scratch.get_mut(len..end) else { return self.fail_at(Fault::Scratch, start) };
-            let mut utf8 = [0; 4];
-            for (to, from) in room.iter_mut().zip(c.encode_utf8(&mut utf8).bytes()) {
-                *to = from;
-            }
-            len = end;
-        }
-        let (unescaped, rest) = scratch.split_at_mut_checked(len).unwrap_or_default();
-        self.scratch = rest;
-        Ok(str::from_utf8(unescaped).unwrap_or_default())
-    }
-
-    /// The text of a number, and whether it is an integer.
-    fn any_number(&mut self) -> Result<(&'a str, bool), JsonError> {
-        self.expect(Kind::Number)?;
-        let number = self.keep(scan::number(self.text.as_bytes(), self.at))?;
-        let text = self.text.get(self.at..number.end).unwrap_or_default();
-        self.pass(number.end);
-        Ok((text, number.integer))
-    }
-
-    /// `convert` is given whether there is a sign, and the digits' value.
-    fn integer<T>(&mut self, convert: impl FnOnce(bool, u64) -> Option<T>) -> Result<T, JsonError> {
-        let (text, integer) = self.any_number()?;
-        let start = self.at.saturating_sub(text.len());
-        if !integer {
-            return self.fail_at(Fault::NotInteger, start);
-        }
-        let digits = text.strip_prefix('-');
-        let value = digits
-            .unwrap_or(text)
-            .bytes()
-            .try_fold(0u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b.wrapping_sub(b'0'))));
-        match value.and_then(|n| convert(digits.is_some(), n)) {
-            Some(value) => Ok(value),
-            None => self.fail_at(Fault::OutOfRange, start),
-        }
-    }
-
-    fn literal(&mut self, word: &str) -> Result<(), JsonError> {
-        let end = self.keep(scan::literal(self.text.as_bytes(), self.at, word))?;
-        self.pass(end);
-        Ok(())
-    }
-
-    /// A value ends at `end`.
-    const fn pass(&mut self, end: usize) {
-        self.at = end;
-        self.state = State::After;
-    }
-
-    fn next_byte(&mut self) -> Option<u8> {
-        self.at = scan::white_space(self.text.as_bytes(), self.at);
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn keep<T>(&mut self, result: Result<T, JsonError>) -> Result<T, JsonError> {
-        result.or_else(|e| self.fail_at(e.fault, e.at))
-    }
-
-    const fn out_of_turn<T>(&mut self) -> Result<T, JsonError> {
-        self.fail(self.out_of_turn)
-    }
-
-    const fn fail<T>(&mut self, fault: Fault) -> Result<T, JsonError> {
-        self.fail_at(fault, self.at)
-    }
-
-    const fn fail_at<T>(&mut self, fault: Fault, at: usize) -> Result<T, JsonError> {
-        self.state = State::Failed;
-        self.out_of_turn = fault;
-        self.at = at;
-        Err(JsonError { fault, at })
+    /// What was done, or the fault for which it was not.
+    fn told<T>(&self, done: Option<T>) -> Result<T, JsonError> {
+        done.ok_or(self.fault())
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>
 
+use super::{grammar::Class, same};
+use core::iter;
+
 /// Most words in one scope.
 pub const MAX_SCOPES: usize = 32;
 
@@ -19,7 +22,7 @@ pub fn is_scope(text: &str) -> bool {
                 return false;
             }
             words = words.saturating_add(1);
-        } else if !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\' {
+        } else if !Class::SCOPE.has(byte) {
             return false;
         }
         last = byte;
@@ -35,13 +38,26 @@ pub fn is_scope(text: &str) -> bool {
 /// assert!(scope::words("read write").eq(["read", "write"]) && scope::contains("read write", "write"));
 /// ```
 pub fn words(list: &str) -> impl Iterator<Item = &str> {
-    // As a list of one, since the search for a single character links a panic path.
-    list.split([' ']).filter(|word| !word.is_empty())
+    // Not `split`, whose search is larger and can panic.
+    let mut rest = list;
+    iter::from_fn(move || {
+        loop {
+            let end = rest.bytes().take_while(|b| *b != b' ').count();
+            let (word, after) = rest.split_at_checked(end)?;
+            if word.is_empty() && after.is_empty() {
+                return None;
+            }
+            rest = after.get(1..).unwrap_or_default();
+            if !word.is_empty() {
+                return Some(word);
+            }
+        }
+    })
 }
 
 /// Whether `word` is in the list.
 pub fn contains(list: &str, word: &str) -> bool {
-    !word.is_empty() && list.as_bytes().split(space).any(|w| w == word.as_bytes())
+    !word.is_empty() && has(list, word.as_bytes())
 }
 
 /// Whether every word of `part` is in `whole`: order and repetition carry no meaning.
@@ -51,7 +67,11 @@ pub fn contains(list: &str, word: &str) -> bool {
 /// assert!(is_subset("write read", "read write admin") && is_subset("", "read") && !is_subset("Read", "read"));
 /// ```
 pub fn is_subset(part: &str, whole: &str) -> bool {
-    part.as_bytes().split(space).all(|word| word.is_empty() || whole.as_bytes().split(space).any(|w| w == word))
+    part.as_bytes().split(space).all(|word| word.is_empty() || has(whole, word))
+}
+
+fn has(list: &str, word: &[u8]) -> bool {
+    list.as_bytes().split(space).any(|w| same(w, word))
 }
 
 const fn space(byte: &u8) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Single characters are searched for as lists of one: the search for a bare one links a panic path into firmware.
 
-use super::{buf::Writer, form};
+use super::{buf::Writer, form, grammar::Class, same};
 use core::fmt;
 
 /// A URI taken apart without changing it. [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3)
@@ -36,10 +36,7 @@ impl<'a> Uri<'a> {
     /// assert!(Uri::parse("/cb").is_none() && Uri::parse("https://c.example\\@evil.example/").is_none());
     /// ```
     pub fn parse(text: &'a str) -> Option<Self> {
-        let allowed = |b: u8| {
-            matches!(b, 0x21..=0x7e) && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
-        };
-        if !text.bytes().all(allowed) {
+        if !Class::URI.has_all(text.as_bytes()) {
             return None;
         }
         let (scheme, after) = cut(text, b':')?;
@@ -69,23 +66,27 @@ impl<'a> Uri<'a> {
     pub fn host(&self) -> Option<&'a str> {
         let authority = self.authority?;
         let hostport = authority.rsplit_once(['@']).map_or(authority, |(_, host)| host);
-        let literal = hostport.starts_with(['[']);
-        let end = match literal {
-            true => hostport.bytes().position(|b| b == b']')?.saturating_add(1),
-            false => hostport.bytes().position(|b| b == b':').unwrap_or(hostport.len()),
-        };
-        let (host, after) = hostport.split_at_checked(end)?;
-        let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
-        let whole = after.is_empty() || after.strip_prefix(':').is_some_and(is_port);
-        (whole && (literal || !host.contains(['[', ']']))).then_some(host)
+        let (host, after) = split_host(hostport.as_bytes())?;
+        if after.is_empty() { hostport.get(..host.len()) } else { None }
     }
+}
 
-    /// `https` with a host, or `http` to a loopback host.
-    fn is_web(&self) -> bool {
-        let host = self.host().unwrap_or_default();
-        let no_user = !self.authority.unwrap_or_default().contains(['@']);
-        !host.is_empty() && no_user && (self.scheme == "https" || self.scheme == "http" && is_loopback(host))
+/// The host, and what follows it and its port.
+fn split_host(hostport: &[u8]) -> Option<(&[u8], &[u8])> {
+    let literal = hostport.first() == Some(&b'[');
+    let mut len = if literal { &Class::LITERAL } else { &Class::HOST }.span(hostport);
+    if literal {
+        if hostport.get(len) != Some(&b']') {
+            return None;
+        }
+        len = len.wrapping_add(1);
     }
+    let (host, after) = hostport.split_at_checked(len)?;
+    let after = match after {
+        [b':', port @ ..] => port.get(Class::PORT.span(port)..)?,
+        _ => after,
+    };
+    Some((host, after))
 }
 
 /// What stands before a byte of ASCII and after it, where it comes first.
@@ -96,21 +97,36 @@ fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
 
 /// Whether a host is this machine: `127.0.0.1`, `[::1]` or `localhost`.
 pub fn is_loopback(host: &str) -> bool {
-    matches!(host, "127.0.0.1" | "[::1]" | "localhost")
+    LOOPBACK.contains(&host)
 }
+
+const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
 
 /// Whether `text` may be an endpoint: https, or http on loopback; no fragment, no user information.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-3.1>
 pub fn is_endpoint(text: &str) -> bool {
-    Uri::parse(text).is_some_and(|uri| uri.is_web() && uri.fragment.is_none())
+    is_web(text, &Class::ENDPOINT)
+}
+
+/// Https with a host, or http with a loopback host, and no user information.
+fn is_web(text: &str, class: &Class) -> bool {
+    let after = |scheme: &[u8]| {
+        let (start, after) = text.as_bytes().split_at_checked(scheme.len())?;
+        same(start, scheme).then_some(after)
+    };
+    let tls = after(b"https://");
+    let Some(after) = tls.or_else(|| after(b"http://")) else { return false };
+    let Some((host, after)) = split_host(after) else { return false };
+    let may_be = tls.is_some() && !host.is_empty() || LOOPBACK.iter().any(|name| same(name.as_bytes(), host));
+    may_be && matches!(after.first(), None | Some(b'/' | b'?')) && class.has_all(text.as_bytes())
 }
 
 /// Whether `text` may be an issuer identifier: like an endpoint, and without a query.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8414#section-2>
 pub fn is_issuer(text: &str) -> bool {
-    is_endpoint(text) && !text.contains(['?'])
+    is_web(text, &Class::ISSUER)
 }
 
 /// Whether `text` may be a `resource`: an absolute URI without fragment.
@@ -131,9 +147,8 @@ pub fn is_resource(text: &str) -> bool {
 /// assert!(!is_redirect_uri("http://c.example/cb") && !is_redirect_uri("javascript:alert(1)"));
 /// ```
 pub fn is_redirect_uri(text: &str) -> bool {
-    let Some(uri) = Uri::parse(text) else { return false };
-    let private_use = uri.scheme.contains(['.']) && !uri.rest.is_empty();
-    uri.fragment.is_none() && (uri.is_web() || private_use)
+    let is_private_use = |uri: Uri<'_>| uri.scheme.contains(['.']) && !uri.rest.is_empty() && uri.fragment.is_none();
+    is_endpoint(text) || Uri::parse(text).is_some_and(is_private_use)
 }
 
 /// Whether a requested `redirect_uri` is the registered one: the same string, but for the port of an http URI on the

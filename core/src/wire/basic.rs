@@ -1,7 +1,6 @@
 //! The value of `Authorization` by which a client shows its id and secret.
 
-use crate::text::{base64, buf::Writer, form};
-use zeroize::Zeroize;
+use crate::text::{buf::Writer, form};
 
 /// Appends the value of `Authorization`: both parts form-encoded, a colon between them, base64 over all.
 ///
@@ -16,63 +15,17 @@ use zeroize::Zeroize;
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
 pub fn push(w: &mut Writer<'_>, id: &str, secret: &str) {
     w.push_str("Basic ");
-    let mut out = Basic { w, held: [0; 3], count: 0 };
-    out.encoded(id);
-    out.push(b':');
-    out.encoded(secret);
-    out.flush();
-}
-
-/// Base64 written as its bytes come, three at a time.
-struct Basic<'w, 'b> {
-    w: &'w mut Writer<'b>,
-    held: [u8; 3],
-    count: usize,
-}
-
-impl Basic<'_, '_> {
-    fn encoded(&mut self, text: &str) {
-        for c in text.chars() {
-            let (mut plain, mut encoded) = ([0; 4], [0; 12]);
-            let mut w = Writer::new(&mut encoded);
-            form::encode(&mut w, c.encode_utf8(&mut plain));
-            // One character of at most four bytes is at most twelve when encoded.
-            for byte in w.finish().unwrap_or_default().bytes() {
-                self.push(byte);
-            }
-        }
-    }
-
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.held.get_mut(self.count) {
-            *slot = byte;
-        }
-        self.count = self.count.saturating_add(1);
-        if self.count == self.held.len() {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        // Whole groups only, whose padding comes after: a fixed size makes small code.
-        let mut four = [0; 4];
-        let group = base64::encode_standard(&self.held, &mut four).unwrap_or_default();
-        let (kept, padding) = match self.count {
-            0 => (0, ""),
-            1 => (2, "=="),
-            2 => (3, "="),
-            _ => (4, ""),
-        };
-        self.w.push_str(group.get(..kept).unwrap_or_default());
-        self.w.push_str(padding);
-        self.count = 0;
-        self.held.zeroize();
-    }
+    let from = w.len();
+    form::encode(w, id);
+    w.push_ascii(b':');
+    form::encode(w, secret);
+    w.encode_standard_since(from);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::base64;
     use crate::text::form::Encoded;
     use proptest::prelude::*;
     use std::string::{String, ToString};

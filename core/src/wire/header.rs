@@ -45,6 +45,9 @@ impl core::fmt::Debug for Header<'_> {
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>
 pub fn is_media_type(content_type: &str, wanted: &str) -> bool {
-    let essence = content_type.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(wanted.as_bytes())
+    let essence = content_type.as_bytes().trim_ascii_start().split_at_checked(wanted.len());
+    essence.is_some_and(|(essence, after)| {
+        let end = after.trim_ascii_start().first();
+        essence.eq_ignore_ascii_case(wanted.as_bytes()) && (end.is_none() || end == Some(&b';'))
+    })
 }

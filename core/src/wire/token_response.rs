@@ -61,11 +61,11 @@ impl Leniency {
 #[derive(Clone, Copy)]
 pub struct Forms(ReadForm);
 
-type ReadForm = for<'b> fn(&mut Members<'b>, &'b [u8], &'b mut [u8]) -> Result<(), Fault>;
+type ReadForm = for<'b> fn(&mut Members<'b>, Wanted, &'b [u8], &'b mut [u8]) -> Result<(), Fault>;
 
 impl Forms {
     /// Forms are read.
-    pub const READ: Self = Self(|members, body, scratch| members.read_form(body, scratch));
+    pub const READ: Self = Self(read_form);
 }
 
 impl fmt::Debug for Forms {
@@ -230,121 +230,150 @@ pub fn read<'b>(
     scratch: &'b mut [u8],
     leniency: Leniency,
 ) -> Result<Answer<'b>, Fault> {
+    let mut members = [None; NAMES.len()];
+    if read_members(&mut members, success, content_type, body, scratch, &leniency)? {
+        tokens(&members, &leniency).map(Answer::Tokens)
+    } else {
+        error(&members).map(Answer::Error)
+    }
+}
+
+/// What a body says, in the order of [`NAMES`].
+pub(crate) type Members<'b> = [Option<&'b str>; NAMES.len()];
+
+/// Which members mean something here. In a success an `error` is an unknown member like any other, and so are tokens in an
+/// error.
+#[derive(Clone, Copy)]
+struct Wanted {
+    tokens: bool,
+    errors: bool,
+}
+
+impl Wanted {
+    /// The place of a name, if it is wanted.
+    fn place(self, is: impl Fn(&str) -> bool) -> Option<usize> {
+        let place = NAMES.iter().position(|name| is(name))?;
+        let wanted = if place < ERROR_NAMES { self.errors } else { self.tokens };
+        wanted.then_some(place)
+    }
+}
+
+/// Reads `members`, which hold nothing yet, and says whether they are those of a success.
+///
+/// `leniency` is lent where it was given, and goes to nothing that is not inlined: so the compiler sees what is not forgiven, and
+/// leaves out what would forgive it.
+#[inline]
+pub(crate) fn read_members<'b>(
+    members: &mut Members<'b>,
+    success: bool,
+    content_type: Option<&str>,
+    body: &'b [u8],
+    scratch: &'b mut [u8],
+    leniency: &Leniency,
+) -> Result<bool, Fault> {
     let content_type = content_type.unwrap_or_default();
-    let mut members = Members { text: [None; NAMES.len()], seconds: None, success, leniency };
+    let wanted = Wanted { tokens: success, errors: !success || leniency.error_as_200 };
     let form = leniency.form_encoded.filter(|_| is_media_type(content_type, "application/x-www-form-urlencoded"));
     if let Some(Forms(read)) = form {
-        read(&mut members, body, scratch)?;
+        read(members, wanted, body, scratch)?;
     } else if leniency.any_content_type || is_media_type(content_type, "application/json") {
-        members.read_json(body, scratch)?;
+        read_json(members, wanted, body, scratch, leniency)?;
     } else {
         return Err(Fault::ContentType);
     }
-    let [error, ..] = members.text;
-    if success && error.is_none() { members.tokens().map(Answer::Tokens) } else { members.error().map(Answer::Error) }
+    let [error, ..] = members;
+    Ok(success && error.is_none())
 }
 
-struct Members<'b> {
-    /// In the order of [`NAMES`].
-    text: [Option<&'b str>; NAMES.len()],
-    seconds: Option<u64>,
-    success: bool,
-    leniency: Leniency,
-}
-
-impl<'b> Members<'b> {
-    /// The place of a name that means something here. In a success an `error` is an unknown member like any other, and so
-    /// are tokens in an error.
-    fn place(&self, is: impl Fn(&str) -> bool) -> Option<usize> {
-        let place = NAMES.iter().position(|name| is(name))?;
-        let wanted = if place < ERROR_NAMES { !self.success || self.leniency.error_as_200 } else { self.success };
-        wanted.then_some(place)
+#[inline]
+fn read_json<'b>(
+    members: &mut Members<'b>,
+    wanted: Wanted,
+    body: &'b [u8],
+    scratch: &'b mut [u8],
+    leniency: &Leniency,
+) -> Result<(), JsonError> {
+    let mut r = Reader::new(body, Limits::DEFAULT, scratch);
+    // A fault ends the loop, and is told at the end.
+    _ = r.open(Kind::Object);
+    while let Some(name) = r.member() {
+        let Some(place) = wanted.place(|known| name.is(known)) else {
+            _ = r.pass_over();
+            continue;
+        };
+        if leniency.empty_as_absent && r.null()? {
+            continue;
+        }
+        let is_number =
+            place == Member::ExpiresIn as usize && !(leniency.expires_in_string && r.peek()? == Kind::String);
+        let text = if is_number { r.natural() } else { r.any_text() };
+        if let Some(slot) = members.get_mut(place) {
+            *slot = text.filter(|text| !text.is_empty() || !leniency.empty_as_absent);
+        }
     }
+    r.ended().ok_or(r.fault())
+}
 
-    fn read_json(&mut self, body: &'b [u8], scratch: &'b mut [u8]) -> Result<(), JsonError> {
-        let mut r = Reader::new(body, Limits::DEFAULT, scratch);
-        r.object()?;
-        while let Some(name) = r.name()? {
-            let Some(place) = self.place(|known| known == name) else {
-                r.skip()?;
-                continue;
+fn read_form<'b>(
+    members: &mut Members<'b>,
+    wanted: Wanted,
+    body: &'b [u8],
+    mut scratch: &'b mut [u8],
+) -> Result<(), Fault> {
+    let text = core::str::from_utf8(body).map_err(|_| Fault::Form)?;
+    let form = Form::new(text, &[]).map_err(|_| Fault::Form)?;
+    for (name, value) in form.pairs() {
+        if let Some(place) = wanted.place(|known| name.is(known)) {
+            let text = match value.plain() {
+                Some(text) => text,
+                None => decode(value, &mut scratch)?,
             };
-            if self.leniency.empty_as_absent && r.null()? {
-                continue;
-            }
-            if place == Member::ExpiresIn as usize && !(self.leniency.expires_in_string && r.peek()? == Kind::String) {
-                self.seconds = Some(r.u64()?);
-                continue;
-            }
-            let text = r.string()?;
-            self.set(place, text);
-        }
-        r.end()
-    }
-
-    fn read_form(&mut self, body: &'b [u8], mut scratch: &'b mut [u8]) -> Result<(), Fault> {
-        let text = core::str::from_utf8(body).map_err(|_| Fault::Form)?;
-        let form = Form::new(text, &[]).map_err(|_| Fault::Form)?;
-        for (name, value) in form.pairs() {
-            if let Some(place) = self.place(|known| name.is(known)) {
-                let text = match value.plain() {
-                    Some(text) => text,
-                    None => decode(value, &mut scratch)?,
-                };
-                self.set(place, text);
+            if let Some(slot) = members.get_mut(place) {
+                *slot = Some(text);
             }
         }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn set(&mut self, place: usize, text: &'b str) {
-        if text.is_empty() && self.leniency.empty_as_absent {
-            return;
-        }
-        if let Some(slot) = self.text.get_mut(place) {
-            *slot = Some(text);
-        }
+#[inline]
+pub(crate) fn tokens<'b>(members: &Members<'b>, leniency: &Leniency) -> Result<TokenResponse<'b>, Fault> {
+    let [.., access_token, token_type, refresh_token, scope, expires_in] = *members;
+    let access_token = access_token.ok_or(Fault::Missing(Member::AccessToken))?;
+    let sendable = if leniency.any_token_characters {
+        grammar::is_vschar(access_token) && !access_token.bytes().any(|b| b == b' ')
+    } else {
+        grammar::is_b64token(access_token)
+    };
+    check(sendable, Member::AccessToken)?;
+    match token_type {
+        Some(word) if word.eq_ignore_ascii_case("bearer") => {}
+        Some(_) => return Err(Fault::TokenType),
+        None if leniency.no_token_type => {}
+        None => return Err(Fault::Missing(Member::TokenType)),
     }
+    check(refresh_token.is_none_or(grammar::is_vschar), Member::RefreshToken)?;
+    check(scope.is_none_or(scope::is_scope), Member::Scope)?;
+    let seconds = expires_in.map(number);
+    check(seconds != Some(None), Member::ExpiresIn)?;
+    Ok(TokenResponse {
+        access_token: SecretText::new(access_token),
+        expires_in: seconds.flatten(),
+        refresh_token: refresh_token.map(SecretText::new),
+        scope,
+    })
+}
 
-    fn tokens(self) -> Result<TokenResponse<'b>, Fault> {
-        let [.., access_token, token_type, refresh_token, scope, expires_in] = self.text;
-        let access_token = access_token.ok_or(Fault::Missing(Member::AccessToken))?;
-        let sendable = if self.leniency.any_token_characters {
-            grammar::is_vschar(access_token) && !access_token.bytes().any(|b| b == b' ')
-        } else {
-            grammar::is_b64token(access_token)
-        };
-        check(sendable, Member::AccessToken)?;
-        match token_type {
-            Some(word) if word.eq_ignore_ascii_case("bearer") => {}
-            Some(_) => return Err(Fault::TokenType),
-            None if self.leniency.no_token_type => {}
-            None => return Err(Fault::Missing(Member::TokenType)),
-        }
-        check(refresh_token.is_none_or(grammar::is_vschar), Member::RefreshToken)?;
-        check(scope.is_none_or(scope::is_scope), Member::Scope)?;
-        let seconds = match expires_in {
-            Some(digits) => Some(number(digits).ok_or(Fault::Malformed(Member::ExpiresIn))?),
-            None => self.seconds.map(|seconds| u32::try_from(seconds).unwrap_or(u32::MAX)),
-        };
-        Ok(TokenResponse {
-            access_token: SecretText::new(access_token),
-            expires_in: seconds,
-            refresh_token: refresh_token.map(SecretText::new),
-            scope,
-        })
-    }
-
-    fn error(self) -> Result<ErrorResponse<'b>, Fault> {
-        let [error, description, uri, ..] = self.text;
-        let error = error.ok_or(Fault::Missing(Member::Error))?;
-        check(grammar::is_nqschar(error), Member::Error)?;
-        Ok(ErrorResponse {
-            error,
-            description: description.filter(|text| grammar::is_nqschar(text)),
-            uri: uri.filter(|text| grammar::is_nqschar(text) && !text.bytes().any(|b| b == b' ')),
-        })
-    }
+#[inline]
+pub(crate) fn error<'b>(members: &Members<'b>) -> Result<ErrorResponse<'b>, Fault> {
+    let [error, description, uri, ..] = *members;
+    let error = error.ok_or(Fault::Missing(Member::Error))?;
+    check(grammar::is_nqschar(error), Member::Error)?;
+    Ok(ErrorResponse {
+        error,
+        description: description.filter(|text| grammar::is_nqschar(text)),
+        uri: uri.filter(|text| grammar::is_nqschar(text) && !text.bytes().any(|b| b == b' ')),
+    })
 }
 
 const fn check(good: bool, member: Member) -> Result<(), Fault> {

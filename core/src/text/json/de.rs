@@ -115,13 +115,20 @@ impl<'de> Reader<'de> {
         let number = self.number()?;
         match number.parse::<f64>() {
             Ok(value) if value.is_finite() => visitor.visit_f64(value),
-            _ => Ok(self.fail_at(Fault::OutOfRange, self.at.saturating_sub(number.len()))?),
+            _ => {
+                let failed = self.refuse(number, Fault::OutOfRange);
+                Ok(self.told(failed)?)
+            }
         }
     }
 
     fn visit_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {
-        let number = self.keep(super::scan::number(self.text.as_bytes(), self.at))?;
-        if number.integer { self.visit_integer(visitor) } else { self.visit_float(visitor) }
+        self.peek()?;
+        let start = self.at;
+        let integer = !self.number()?.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
+        // It was looked at, and is to be taken now.
+        (self.at, self.state) = (start, State::Value);
+        if integer { self.visit_integer(visitor) } else { self.visit_float(visitor) }
     }
 
     fn visit_array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {

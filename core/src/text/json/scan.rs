@@ -1,83 +1,27 @@
 //! What RFC 8259 says of single tokens, as functions of the bytes and an offset.
 
-use super::{Fault, JsonError};
+use super::Fault;
 
-/// A string or name between its quotes: `text[start..end]`, which was checked.
+/// A string or name without escapes, between its quotes: `text[start..end]`.
 #[derive(Clone, Copy)]
 pub(super) struct Quoted {
     pub(super) start: usize,
     pub(super) end: usize,
-    pub(super) escaped: bool,
-    /// The same for all strings that are written alike; none if it was not made, as for those with escapes.
-    pub(super) hash: Option<usize>,
+    /// The same for all strings that are written alike.
+    pub(super) hash: usize,
 }
 
-/// A number's end, and whether it has neither fraction nor exponent.
-#[derive(Clone, Copy)]
-pub(super) struct Number {
-    pub(super) end: usize,
-    pub(super) integer: bool,
-}
-
-pub(super) fn white_space(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(at) {
-        at = at.wrapping_add(1);
-    }
-    at
-}
-
-/// The token must be `word`, of which only the first byte was looked at.
-pub(super) fn literal(bytes: &[u8], at: usize, word: &str) -> Result<usize, JsonError> {
-    for (i, expected) in word.bytes().enumerate() {
-        expect(bytes, at.saturating_add(i), |b| b == expected)?;
-    }
-    Ok(at.saturating_add(word.len()))
-}
-
-/// RFC 8259, section 6. `at` is the offset of the sign or of the first digit.
-#[inline]
-pub(super) fn number(bytes: &[u8], at: usize) -> Result<Number, JsonError> {
-    let sign = usize::from(bytes.get(at) == Some(&b'-'));
-    let first = at.saturating_add(sign);
-    let mut end = match bytes.get(first) {
-        Some(b'0') => first.saturating_add(1), // a digit after it is refused as what cannot follow a value
-        _ => digits(bytes, first)?,
-    };
-    let mut integer = true;
-    if bytes.get(end) == Some(&b'.') {
-        integer = false;
-        end = digits(bytes, end.saturating_add(1))?;
-    }
-    if let Some(b'e' | b'E') = bytes.get(end) {
-        integer = false;
-        let sign = matches!(bytes.get(end.saturating_add(1)), Some(b'+' | b'-'));
-        end = digits(bytes, end.saturating_add(if sign { 2 } else { 1 }))?;
-    }
-    Ok(Number { end, integer })
-}
-
-/// At least one digit.
-fn digits(bytes: &[u8], at: usize) -> Result<usize, JsonError> {
-    let count = bytes.get(at..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
-    if count == 0 {
-        expect(bytes, at, |b| b.is_ascii_digit())?;
-    }
-    Ok(at.wrapping_add(count))
-}
-
-/// RFC 8259, section 7. `at` is the offset of the opening quote; the bytes are known to be UTF-8.
-#[inline]
-pub(super) fn string(bytes: &[u8], at: usize) -> Result<Quoted, JsonError> {
-    match plain(bytes, at) {
-        Some(quoted) => Ok(quoted),
-        None => other(bytes, at.wrapping_add(1)),
-    }
-}
+/// Whether strings are looked at by words. What reads them byte by byte is there anyhow, and a small machine has no room for
+/// two ways.
+pub(super) const BY_WORDS: bool = cfg!(target_pointer_width = "64");
 
 /// A string without escapes whose opening quote is at `at`; `None` if something else is there, or the whole text is shorter
 /// than a word.
 #[inline(always)]
 pub(super) fn plain(bytes: &[u8], at: usize) -> Option<Quoted> {
+    if !BY_WORDS {
+        return None;
+    }
     let (b'"', mut rest) = bytes.get(at..)?.split_first()? else { return None };
     let mut hash = 0;
     loop {
@@ -95,27 +39,8 @@ pub(super) fn plain(bytes: &[u8], at: usize) -> Option<Quoted> {
         let hash = mix(hash, word & before_stop);
         let plain = stops.trailing_zeros() as usize / 8;
         let end = bytes.len().wrapping_sub(rest.len()).wrapping_add(plain);
-        let quoted = Quoted { start: at.wrapping_add(1), end, escaped: false, hash: Some(hash) };
+        let quoted = Quoted { start: at.wrapping_add(1), end, hash };
         return (rest.get(plain) == Some(&b'"')).then_some(quoted);
-    }
-}
-
-/// A string with escapes, or none by the grammar. The bytes from `start` on are looked at one by one.
-#[cold]
-fn other(bytes: &[u8], start: usize) -> Result<Quoted, JsonError> {
-    let mut end = start;
-    let mut escaped = false;
-    loop {
-        match bytes.get(end) {
-            Some(b'"') => return Ok(Quoted { start, end, escaped, hash: None }),
-            Some(b'\\') => {
-                escaped = true;
-                end = end.saturating_add(escape(bytes, end)?.1);
-            }
-            Some(..b' ') => return Err(JsonError { fault: Fault::Control, at: end }),
-            Some(_) => end = end.saturating_add(1),
-            None => return Err(JsonError { fault: Fault::End, at: end }),
-        }
     }
 }
 
@@ -149,112 +74,132 @@ pub(super) const fn mix(hash: usize, word: usize) -> usize {
     (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
 }
 
-/// The character that the escape at `at` stands for, and the escape's length.
-fn escape(bytes: &[u8], at: usize) -> Result<(char, usize), JsonError> {
-    let refused = JsonError { fault: Fault::Escape, at };
-    let simple = match bytes.get(at.saturating_add(1)) {
-        Some(b @ (b'"' | b'\\' | b'/')) => char::from(*b),
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'n') => '\n',
-        Some(b'r') => '\r',
-        Some(b't') => '\t',
-        Some(b'u') => {
-            let first = unit(bytes, at)?;
-            let alone = char::decode_utf16([first]).next().and_then(Result::ok);
-            if let Some(c) = alone {
-                return Ok((c, 6));
-            }
+/// The character that the escape at `at` stands for, which is passed.
+pub(super) fn escape(bytes: &[u8], at: &mut usize) -> Result<u32, Fault> {
+    const LETTERS: [u8; 8] = *b"\"\\/bfnrt";
+    const MEANT: [u8; 8] = *b"\"\\/\x08\x0c\n\r\t";
+    let letter = bytes.get(at.wrapping_add(1)).ok_or(Fault::End)?;
+    if let Some((_, meant)) = LETTERS.iter().zip(MEANT).find(|(l, _)| *l == letter) {
+        *at = at.wrapping_add(2);
+        return Ok(u32::from(meant));
+    }
+    let mut high = None;
+    loop {
+        let unit = unit(bytes, at)?;
+        match (high, unit >> 10) {
             // Half of a surrogate pair: the other half must follow.
-            let second =
-                unit(bytes, at.saturating_add(6)).map_err(|e| if e.fault == Fault::End { e } else { refused })?;
-            let pair = char::decode_utf16([first, second]).next().and_then(Result::ok);
-            return pair.map(|c| (c, 12)).ok_or(refused);
+            (None, 0x36) => high = Some(unit & 0x3ff),
+            (None, 0x37) => return Err(Fault::Escape),
+            (None, _) => return Ok(unit),
+            (Some(high), 0x37) => return Ok((high << 10 | unit & 0x3ff).wrapping_add(0x1_0000)),
+            (Some(_), _) => return Err(Fault::Escape),
         }
-        Some(_) => return Err(refused),
-        None => return Err(JsonError { fault: Fault::End, at: bytes.len() }),
-    };
-    Ok((simple, 2))
+    }
 }
 
-/// The UTF-16 code unit that `\uXXXX` at `at` stands for.
-fn unit(bytes: &[u8], at: usize) -> Result<u16, JsonError> {
-    let digits = bytes.get(at..).unwrap_or_default();
-    let mut unit = 0u16;
+/// The UTF-16 code unit that `\uXXXX` at `at` stands for, which is passed.
+fn unit(bytes: &[u8], at: &mut usize) -> Result<u32, Fault> {
+    let mut unit = 0;
     for i in 0..6 {
-        let Some(b) = digits.get(i) else { return Err(JsonError { fault: Fault::End, at: bytes.len() }) };
-        let value = match (i, b) {
-            (0, b'\\') | (1, b'u') => 0,
-            (2.., b'0'..=b'9') => b.wrapping_sub(b'0'),
-            (2.., b'a'..=b'f') => b.wrapping_sub(b'a').wrapping_add(10),
-            (2.., b'A'..=b'F') => b.wrapping_sub(b'A').wrapping_add(10),
-            _ => return Err(JsonError { fault: Fault::Escape, at }),
+        let byte = *bytes.get(*at).ok_or(Fault::End)?;
+        let digit = match i {
+            0 if byte == b'\\' => 0,
+            1 if byte == b'u' => 0,
+            2.. => char::from(byte).to_digit(16).ok_or(Fault::Escape)?,
+            _ => return Err(Fault::Escape),
         };
-        unit = unit << 4 | u16::from(value);
+        unit = unit << 4 | digit;
+        *at = at.wrapping_add(1);
     }
     Ok(unit)
 }
 
-fn expect(bytes: &[u8], at: usize, is: impl Fn(u8) -> bool) -> Result<(), JsonError> {
-    match bytes.get(at) {
-        Some(b) if is(*b) => Ok(()),
-        Some(_) => Err(JsonError { fault: Fault::Syntax, at }),
-        None => Err(JsonError { fault: Fault::End, at }),
+/// A character's bytes, the first lowest.
+fn utf8(mut c: u32) -> u32 {
+    if c < 0x80 {
+        return c;
+    }
+    // What the first byte has room for, and the marks that tell how many follow.
+    let (mut more, mut room, mut marks) = (0, 0x40, 0x80);
+    while c >= room {
+        more = more << 8 | 0x80 | c & 0x3f;
+        c >>= 6;
+        room >>= 1;
+        marks = 0x80 | marks >> 1;
+    }
+    more << 8 | marks | c
+}
+
+/// The bytes in UTF-8 that a checked string stands for.
+pub(super) struct Unescaped<'t> {
+    raw: &'t [u8],
+    at: usize,
+    /// Those of the last escape that are still to come, the first lowest.
+    more: u32,
+}
+
+impl<'t> Unescaped<'t> {
+    pub(super) const fn new(raw: &'t [u8]) -> Self {
+        Self { raw, at: 0, more: 0 }
     }
 }
 
-/// The characters that a checked string stands for.
-#[derive(Clone)]
-pub(super) struct Unescaped<'t>(pub(super) &'t str);
-
 impl Iterator for Unescaped<'_> {
-    type Item = char;
+    type Item = u8;
 
-    fn next(&mut self) -> Option<char> {
-        let (c, len) = match self.0.chars().next()? {
-            '\\' => escape(self.0.as_bytes(), 0).ok()?,
-            c => (c, c.len_utf8()),
-        };
-        self.0 = self.0.get(len..)?;
-        Some(c)
+    fn next(&mut self) -> Option<u8> {
+        if self.more == 0 {
+            let byte = *self.raw.get(self.at)?;
+            if byte != b'\\' {
+                self.at = self.at.wrapping_add(1);
+                return Some(byte);
+            }
+            self.more = utf8(escape(self.raw, &mut self.at).unwrap_or_default());
+            // The one character whose byte is 0.
+            if self.more == 0 {
+                return Some(0);
+            }
+        }
+        let [byte, ..] = self.more.to_le_bytes();
+        self.more >>= 8;
+        Some(byte)
     }
 }
 
 /// The names of one object, last to first, found by walking back from its closing brace over text that was checked.
 /// So nothing is kept of an object while it is read.
-#[derive(Clone)]
 pub(super) struct Names<'t> {
-    text: &'t str,
+    bytes: &'t [u8],
     at: usize,
 }
 
 impl<'t> Names<'t> {
     /// `close` is the offset of the object's closing brace.
     pub(super) const fn before(text: &'t str, close: usize) -> Self {
-        Self { text, at: close }
+        Self { bytes: text.as_bytes(), at: close }
     }
 
     fn back(&mut self) -> Option<u8> {
         self.at = self.at.checked_sub(1)?;
-        self.text.as_bytes().get(self.at).copied()
+        self.bytes.get(self.at).copied()
     }
 
     /// Steps from the closing to the opening quote. A quote within a string has a backslash before it, and an opening
     /// quote never has: outside of strings there are none.
-    fn over_string(&mut self) -> Option<&'t str> {
+    fn over_string(&mut self) -> Option<&'t [u8]> {
         let end = self.at;
         loop {
-            if self.back()? == b'"' && self.clone().back() != Some(b'\\') {
-                return self.text.get(self.at.saturating_add(1)..end);
+            if self.back()? == b'"' && self.bytes.get(self.at.wrapping_sub(1)) != Some(&b'\\') {
+                return self.bytes.get(self.at.wrapping_add(1)..end);
             }
         }
     }
 }
 
 impl<'t> Iterator for Names<'t> {
-    type Item = &'t str;
+    type Item = &'t [u8];
 
-    fn next(&mut self) -> Option<&'t str> {
+    fn next(&mut self) -> Option<&'t [u8]> {
         let mut nested = 0usize;
         let mut before_colon = false;
         loop {
@@ -266,7 +211,7 @@ impl<'t> Iterator for Names<'t> {
                     }
                 }
                 b':' => before_colon = nested == 0,
-                b'}' | b']' => nested = nested.saturating_add(1),
+                b'}' | b']' => nested = nested.wrapping_add(1),
                 b'{' | b'[' => nested = nested.checked_sub(1)?,
                 _ => {}
             }
@@ -276,37 +221,45 @@ impl<'t> Iterator for Names<'t> {
 
 /// The names that are held while the rest of the object is walked once; so an object of `m` names is walked `m / HELD`
 /// times. They are what a check of uniqueness needs of the stack.
-const HELD: usize = 8;
+const HELD: usize = if BY_WORDS { 8 } else { 1 };
 
 /// Whether two names of the object that closes at `close` are the same after unescaping.
 pub(super) fn has_duplicate(text: &str, close: usize) -> bool {
-    let same = |a: &str, b: &str| Unescaped(a).eq(Unescaped(b));
     let mut names = Names::before(text, close);
     loop {
-        let mut held = [""; HELD];
-        let mut count = 0usize;
-        for slot in &mut held {
-            let Some(name) = names.next() else { break };
-            *slot = name;
-            count = count.saturating_add(1);
-        }
-        let held = held.get(..count).unwrap_or_default();
-        for (i, name) in held.iter().enumerate() {
-            if held.iter().take(i).any(|later| same(name, later)) {
+        let (mut held, mut count, mut rest) = ([[].as_slice(); HELD], 0usize, 0);
+        while let Some(name) = names.next() {
+            if held.iter().take(count).any(|later| same(later, name)) {
                 return true;
+            }
+            if let Some(slot) = held.get_mut(count) {
+                *slot = name;
+                count = count.wrapping_add(1);
+                rest = names.at;
             }
         }
         if count < HELD {
             return false;
         }
-        if names.clone().any(|earlier| held.iter().any(|later| same(earlier, later))) {
-            return true;
+        names.at = rest;
+    }
+}
+
+/// Whether two checked strings stand for the same text.
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    let (mut a, mut b) = (Unescaped::new(a), Unescaped::new(b));
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (a, b) if a == b => {}
+            _ => return false,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::{JsonError, Limits, Reader};
     use super::*;
     use proptest::prelude::*;
     use std::format;
@@ -316,10 +269,15 @@ mod tests {
         fn a_string_ends_where_a_search_byte_by_byte_ends_it(text in "[a-z!#\\[\\]\u{1f} \"\u{7f}é€😀]{0,40}") {
             let text = format!("\"{text}");
             let stop = text.bytes().skip(1).position(|b| b == b'"' || b < b' ').map_or(text.len(), |at| at + 1);
-            match string(text.as_bytes(), 0) {
-                Ok(quoted) => prop_assert_eq!((quoted.end, text.as_bytes()[stop]), (stop, b'"')),
-                Err(JsonError { fault: Fault::Control, at }) => prop_assert!(at == stop && text.as_bytes()[at] < b' '),
+            let read = Reader::new(text.as_bytes(), Limits::DEFAULT, &mut []).string().map(str::len);
+            let stopped = text.as_bytes().get(stop).copied();
+            match read {
+                Ok(len) => prop_assert_eq!((len + 1, stopped), (stop, Some(b'"'))),
+                Err(JsonError { fault: Fault::Control, at }) => prop_assert!(at == stop && stopped < Some(b' ')),
                 Err(e) => prop_assert_eq!((e.fault, e.at, stop), (Fault::End, text.len(), text.len())),
+            }
+            if let Some(quoted) = plain(text.as_bytes(), 0) {
+                prop_assert_eq!((quoted.end, stopped), (stop, Some(b'"')));
             }
         }
 
@@ -330,9 +288,9 @@ mod tests {
         ) {
             let alone = format!("\"{name}\"        ");
             let within = format!("{before}\"{name}\"{after}        ");
-            let (alone, within) = (string(alone.as_bytes(), 0)?, string(within.as_bytes(), before.len())?);
-            prop_assert!(alone.hash.is_some());
-            prop_assert_eq!(alone.hash, within.hash);
+            let (alone, within) = (plain(alone.as_bytes(), 0), plain(within.as_bytes(), before.len()));
+            prop_assert!(alone.is_some());
+            prop_assert_eq!(alone.map(|name| name.hash), within.map(|name| name.hash));
         }
     }
 }

@@ -3,7 +3,7 @@
 /// One bit in each of three words for each name that was read (a Bloom filter). Names of objects that lie equally deep share
 /// their bits, so that nothing is kept for each object.
 #[derive(Default)]
-pub(super) struct Seen([u64; 3]);
+pub(super) struct Seen([usize; 3]);
 
 impl Seen {
     /// Whether no name of this hash was read in an object that lies so deep. That is sure; if it is not so, there may be
@@ -16,7 +16,7 @@ impl Seen {
         let mut bits = hash.rotate_left(u32::from(depth)) >> (usize::BITS - 18);
         let mut new = false;
         for word in &mut self.0 {
-            let bit = 1u64 << (bits & 63);
+            let bit = 1usize << (bits & 63);
             new |= *word & bit == 0;
             *word |= bit;
             bits >>= 6;
