@@ -9,7 +9,7 @@ mod flows;
 use flows::{HUSH, ISSUER, NOW, RESOURCE, Watch, World, hush};
 use std::hint::black_box;
 use std::panic::Location;
-use valetkey::jose::{Algorithm, Material, PublicJwk};
+use valetkey::jose::{Algorithm, Material, PublicJwk, parts};
 use valetkey::secret::{Secret, SecretText};
 use valetkey::server::change::Version;
 use valetkey::server::record::{
@@ -30,6 +30,7 @@ const CLIENT: Client<'_> = Client {
     name: "A page",
     auth: ClientAuth::Public,
     secret: "",
+    jwks: "",
     redirect_uris: "https://spa.example/cb",
     grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: true },
     scope: "read",
@@ -85,6 +86,7 @@ const FUNCTIONS: &[Row] = &[
     ("client::keeper::seed", flows::keeper),
     ("jose::each_key", flows::keys),
     ("jose::find", flows::signed_tokens),
+    ("jose::parts::verify", |c| c.holds(|| !parts::verify(&PublicJwk { kid: "1", algorithm: Some(Algorithm::EdDsa), material: Material::Ed25519 { x: [7; 32] } }, b"message", &[7; 64]))),
     ("resource::check", flows::client_credentials),
     ("resource::validate", flows::signed_tokens),
     ("server::add_signing_key", |c| c.holds(|| server::add_signing_key([7; 8], NOW, KEY).is_ok())),

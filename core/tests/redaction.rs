@@ -93,6 +93,7 @@ const TYPES: &[Row] = &[
     ("secret::Entropy", values::secrets),
     ("secret::Secret", values::secrets),
     ("secret::SecretText", values::secrets),
+    ("server::AssertionAudience", values::servers),
     ("server::AuthorizeRequest", flows::code),
     ("server::BadServer", values::servers),
     ("server::Endpoint", values::servers),

@@ -123,7 +123,7 @@ fn registered() -> Store {
             _ => ClientAuth::Drawn,
         };
         let kept = match auth {
-            ClientAuth::Public => String::new(),
+            ClientAuth::Public | ClientAuth::PrivateKeyJwt => String::new(),
             ClientAuth::Drawn => secret_digest(secret).to_string(),
             ClientAuth::Chosen => format!("hash of {secret}"),
         };
@@ -132,6 +132,7 @@ fn registered() -> Store {
             name: "A client".into(),
             auth,
             secret: kept,
+            jwks: String::new(),
             redirect_uris: redirect_uris.into(),
             grant_types: GrantTypes {
                 authorization_code: !redirect_uris.is_empty(),

@@ -34,6 +34,6 @@ mod public;
 mod sealed;
 mod signing;
 
-pub use public::PublicKey;
+pub use public::{PublicKey, verify};
 pub use sealed::{is_witness, witness};
 pub use signing::{KeyError, SigningKey};

@@ -100,6 +100,23 @@ impl Verify for PublicKey {
     }
 }
 
+/// Whether `signature`, decoded, is one of `message` by this key and the algorithm that it names: for keys that are not
+/// parsed beforehand, such as a client's, of which each has its own. `false` where it names none.
+///
+/// ```
+/// use valetkey::jose::Algorithms;
+/// use valetkey::secret::Secret;
+/// use valetkey::server::{Policy, Server, ServerKey};
+/// let keys = [ServerKey::new(1, Secret::new([7; 32]))]; // in earnest: 32 bytes from the operating system
+/// let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+/// let server = server.with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn verify(jwk: &PublicJwk<'_>, message: &[u8], signature: &[u8]) -> bool {
+    let key = jwk.algorithm.and_then(|algorithm| PublicKey::new(jwk, algorithm).ok());
+    key.is_some_and(|key| key.verify(message, signature))
+}
+
 fn is_of_small_order(point: &[u8; 32]) -> bool {
     let mut y = *point;
     y[31] &= 0x7f;

@@ -74,6 +74,7 @@ fn record<'a>(client: &DemoClient, digest: Option<&'a str>) -> Client<'a> {
         name: client.name,
         auth: if digest.is_some() { ClientAuth::Drawn } else { ClientAuth::Public },
         secret: digest.unwrap_or_default(),
+        jwks: "",
         redirect_uris: client.redirect_uris,
         grant_types: GrantTypes {
             authorization_code: may("authorization_code"),

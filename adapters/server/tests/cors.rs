@@ -224,6 +224,7 @@ fn client<'a>(client_id: &'a str, redirect_uris: &'a str) -> valetkey::server::r
         name: "An app",
         auth: ClientAuth::Public,
         secret: "",
+        jwks: "",
         redirect_uris,
         grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: false },
         scope: "",

@@ -49,8 +49,10 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
         Kind::Client => OwnedRecord::Client(OwnedClient {
             client_id: text(0),
             name: text(1),
-            auth: [ClientAuth::Public, ClientAuth::Drawn, ClientAuth::Chosen][bits as usize % 3],
+            auth: [ClientAuth::Public, ClientAuth::Drawn, ClientAuth::Chosen, ClientAuth::PrivateKeyJwt]
+                [bits as usize % 4],
             secret: text(2),
+            jwks: text(6),
             redirect_uris: text(3),
             grant_types: GrantTypes { authorization_code: bit(0), client_credentials: bit(1), refresh_token: bit(2) },
             scope: text(4),

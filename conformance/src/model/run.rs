@@ -266,7 +266,7 @@ impl<S: Store> World<S> {
                 revoke(server, &FormRequest { authorization, content_type, body }, now, seed, room)
             }
             Asked::Introspect { .. } => {
-                introspect(server, &FormRequest { authorization, content_type, body }, now, room)
+                introspect(server, &FormRequest { authorization, content_type, body }, now, seed, room)
             }
             _ => token(server, &FormRequest { authorization, content_type, body }, now, seed, room),
         }
@@ -330,6 +330,7 @@ impl<S: Store> World<S> {
             name: client_id,
             auth: if first { ClientAuth::Drawn } else { ClientAuth::Public },
             secret: &secret,
+            jwks: "",
             redirect_uris: "https://client.example/cb https://client.example/other",
             grant_types: GrantTypes { authorization_code: true, client_credentials: first, refresh_token: true },
             scope: ALL,

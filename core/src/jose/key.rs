@@ -16,6 +16,17 @@ pub trait Verify {
     fn verify(&self, message: &[u8], signature: &[u8]) -> bool;
 }
 
+/// Whether `signature`, decoded, is one of `message` by a key that was not parsed beforehand, and by the algorithm that it
+/// names: a key of which no program holds many, as each client has its own. Pure and quick, as [`Verify`] is.
+///
+/// ```
+/// # #[cfg(feature = "ed25519")] {
+/// use valetkey::jose::{VerifyBy, parts};
+/// const VERIFY: VerifyBy = parts::verify; // or valetkey_aws_lc::verify
+/// # }
+/// ```
+pub type VerifyBy = fn(key: &super::PublicJwk<'_>, message: &[u8], signature: &[u8]) -> bool;
+
 /// A key in use: what a token's `kid` and `alg` are held against, and what checks its signature.
 #[derive(Clone, Copy)]
 pub struct Key<'k> {

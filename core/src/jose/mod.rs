@@ -47,4 +47,4 @@ pub use algorithm::{Algorithm, Algorithms};
 pub use claims::{Claims, ClaimsError};
 pub use jwk::{Jwk, JwkError, MAX_JWK, MAX_KEYS, Material, PublicJwk, SymmetricJwk, each_key};
 pub use jws::{Header, JwsError, Limits, Unverified, Verified};
-pub use key::{Key, Verify, find};
+pub use key::{Key, Verify, VerifyBy, find};

@@ -145,6 +145,23 @@ impl Verify for PublicKey {
     }
 }
 
+/// Whether `signature`, decoded, is one of `message` by this key and the algorithm that it names: for keys that are not
+/// parsed beforehand. `false` where it names none, or the feature of its part is not on.
+///
+/// ```
+/// # #[cfg(feature = "ed25519")] {
+/// use valetkey::jose::{Jwk, parts};
+/// let json = br#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","kid":"1"}"#;
+/// let mut scratch = [0; 256];
+/// let Jwk::Public(jwk) = Jwk::read(json, &mut scratch).unwrap() else { panic!() };
+/// assert!(!parts::verify(&jwk, b"message", &[0; 64]));
+/// # }
+/// ```
+pub fn verify(jwk: &PublicJwk<'_>, message: &[u8], signature: &[u8]) -> bool {
+    let key = jwk.algorithm.and_then(|algorithm| PublicKey::new(jwk, algorithm).ok());
+    key.is_some_and(|key| key.verify(message, signature))
+}
+
 /// A point as SEC 1 writes it, uncompressed.
 #[cfg(any(feature = "p256", feature = "p384"))]
 fn uncompressed<const N: usize>(x: &[u8], y: &[u8]) -> [u8; N] {

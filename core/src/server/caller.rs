@@ -2,6 +2,8 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-2.3>
 
+use super::Server;
+use super::assertion::{self, Assertion};
 use super::change::{Version, sha256};
 use super::fault::Fault;
 use super::params::{self, FormRequest};
@@ -10,6 +12,7 @@ use crate::secret::ct_eq;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form};
 use crate::text::{base64, grammar};
+use crate::time::UnixTime;
 use crate::wire::header::Header;
 use zeroize::Zeroize;
 
@@ -21,6 +24,10 @@ const MAX_CREDENTIALS: usize = 1024;
 pub(super) struct Caller {
     pub(super) client_id: Span,
     pub(super) secret: Span,
+    /// What it signed, in place of a secret.
+    pub(super) assertion: Span,
+    /// The same once it is proven, until it is written that it was used.
+    pub(super) proven: Option<Assertion>,
     /// There is such a client; whether it is the one that calls, its secret tells.
     pub(super) recognised: bool,
     pub(super) confidential: bool,
@@ -41,12 +48,28 @@ pub(super) enum Checked {
 }
 
 impl Caller {
-    /// Reads the credentials: in the header or in the body, never in both.
+    /// Reads the credentials: in the header, in the body or in an assertion, and never in two of them.
     pub(super) fn read(authorization: Header<'_>, form: Form<'_>, scratch: &mut Scratch<'_>) -> Result<Self, Fault> {
-        let [body_id, body_secret] = params::take(form, ["client_id", "client_secret"], scratch)?;
+        let names = ["client_id", "client_secret", "client_assertion_type", "client_assertion"];
+        let [body_id, body_secret, kind, assertion] = params::take(form, names, scratch)?;
         let caller = match authorization {
             Header::Many => return Err(Fault::BadAuthorization),
+            Header::Absent if !kind.is_empty() || !assertion.is_empty() => {
+                if !body_secret.is_empty() {
+                    return Err(Fault::TwoAuthMethods);
+                }
+                if scratch.text(kind) != assertion::JWT_BEARER || assertion.is_empty() {
+                    return Err(Fault::AssertionKind);
+                }
+                let client_id = assertion::claimed(assertion, scratch)?;
+                // RFC 7521 section 4.2: `client_id` is not needed, and names the same client.
+                if !body_id.is_empty() && scratch.text(body_id) != scratch.text(client_id) {
+                    return Err(Fault::AssertionSubject);
+                }
+                Self { client_id, assertion, ..Self::default() }
+            }
             Header::Absent => Self { client_id: body_id, secret: body_secret, ..Self::default() },
+            Header::One(_) if !kind.is_empty() || !assertion.is_empty() => return Err(Fault::TwoAuthMethods),
             Header::One(header) => {
                 let [client_id, secret] = basic(header, scratch)?;
                 // `client_id` beside the header is no second method, if it names the same client.
@@ -103,10 +126,23 @@ impl Caller {
         Ok(())
     }
 
-    /// Compares the secret with what the record says.
-    pub(super) fn authenticate(&self, client: &Client<'_>, scratch: &mut Scratch<'_>) -> Result<Checked, Fault> {
+    /// Compares the secret with what the record says, or checks the assertion by it.
+    pub(super) fn authenticate(
+        &mut self,
+        server: &Server<'_>,
+        now: UnixTime,
+        client: &Client<'_>,
+        scratch: &mut Scratch<'_>,
+    ) -> Result<Checked, Fault> {
         let secret = scratch.text(self.secret);
         match client.auth {
+            ClientAuth::PrivateKeyJwt if !self.assertion.is_empty() => {
+                self.proven = Some(assertion::check(server, now, client, self.assertion, scratch)?);
+                Ok(Checked::Done)
+            }
+            ClientAuth::PrivateKeyJwt if secret.is_empty() => Err(Fault::NoAssertion),
+            ClientAuth::PrivateKeyJwt => Err(Fault::OtherAuthMethod),
+            _ if !self.assertion.is_empty() => Err(Fault::OtherAuthMethod),
             ClientAuth::Public if secret.is_empty() => Ok(Checked::Done),
             ClientAuth::Public => Err(Fault::PublicWithSecret),
             _ if secret.is_empty() => Err(Fault::NoSecret),

@@ -27,7 +27,7 @@ pub enum Kind {
     Code = 4,
     /// By SHA-256 of its secret; of a signed one by SHA-256 of its `jti`.
     Access = 5,
-    /// By random bytes: identifiers of pending requests that were answered.
+    /// By random bytes, or SHA-256: identifiers of pending requests that were answered, and of assertions.
     Used = 6,
     /// By SHA-256 of `kid`.
     SigningKey = 7,

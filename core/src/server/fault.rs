@@ -62,6 +62,38 @@ faults! {
     WrongSecret = InvalidClient 401 "client authentication failed",
     /// A public client sent a secret.
     PublicWithSecret = InvalidClient 401 "client authentication failed",
+    /// The client is registered for another way to authenticate: it has a key pair and sent a secret, or the reverse.
+    OtherAuthMethod = InvalidClient 401 "client authentication failed",
+    /// `client_assertion` came without `client_assertion_type`, or with one that is not that of a JWT, or the reverse.
+    AssertionKind = InvalidClient 401 "client_assertion takes the client_assertion_type of RFC 7523, and the reverse",
+    /// The server checks no assertions: see [`Server::with_client_keys`](super::Server::with_client_keys).
+    AssertionNotTaken = InvalidClient 401 "client assertions are not taken here",
+    /// A client with a key pair sent no assertion.
+    NoAssertion = InvalidClient 401 "client authentication failed",
+    /// The assertion is no signed JWT with claims, or has no `sub`.
+    MalformedAssertion = InvalidClient 401 "the client assertion is malformed, or has no sub",
+    /// The assertion's `typ` is that of another kind of token.
+    AssertionType = InvalidClient 401 "typ of the client assertion is that of another kind of token",
+    /// `iss` and `sub` of the assertion, and `client_id` beside it, are not all the same.
+    AssertionSubject = InvalidClient 401 "iss and sub of the client assertion must both be the client_id",
+    /// The client has no key of the assertion's `kid` and `alg`, or several.
+    UnknownAssertionKey = InvalidClient 401 "client authentication failed",
+    /// The assertion is not signed by the client's key, or by an algorithm that is not taken.
+    ForgedAssertion = InvalidClient 401 "client authentication failed",
+    /// The assertion is for another server, or for others too.
+    AssertionAudience = InvalidClient 401 "aud of the client assertion must be the issuer identifier alone",
+    /// The assertion has no `jti`.
+    NoAssertionId = InvalidClient 401 "the client assertion has no jti",
+    /// The assertion has no `exp`.
+    NoAssertionExpiry = InvalidClient 401 "the client assertion has no exp",
+    /// The assertion has expired, or its `iat` is too long ago.
+    ExpiredAssertion = InvalidClient 401 "the client assertion is expired or too old",
+    /// The assertion's `exp` is too far ahead.
+    LongAssertion = InvalidClient 401 "exp of the client assertion is too far ahead",
+    /// The assertion's `nbf` or `iat` is ahead.
+    EarlyAssertion = InvalidClient 401 "nbf or iat of the client assertion is ahead",
+    /// An assertion of the same `jti` was used before.
+    ReplayedAssertion = InvalidClient 401 "the client assertion was used before: sign one for each request",
     /// `redirect_uri` is missing where several are registered.
     NoRedirectUri = InvalidRequest 400 "redirect_uri is missing",
     /// `redirect_uri` is not registered.

@@ -37,15 +37,20 @@ pub(super) struct Active {
 }
 
 /// Serves one request to the introspection endpoint. The reply is `{"active":false}` for every token that is not good now.
+///
+/// `seed` is drawn for this request alone. Nothing is written, unless the client authenticates by an assertion: that it
+/// was used is.
 pub fn introspect<'r>(
     server: &'r Server<'r>,
     request: &FormRequest<'_>,
     now: UnixTime,
+    seed: Entropy<ENTROPY>,
     scratch: &'r mut [u8],
 ) -> Step<'r> {
     let mut scratch = Scratch::new(scratch);
     let (caller, token) = Caller::read_with_token(request, &mut scratch);
-    machine(server, now, scratch, Request { token, presented: None, local: false }).begin(caller)
+    let flow = Flow::Introspect(Request { token, presented: None, local: false });
+    Machine::new(server, now, seed, scratch, flow).begin(caller)
 }
 
 /// Looks a token up for a resource server in the same program, straight from the store: no client, no form.
@@ -60,13 +65,9 @@ pub fn introspect_local<'r>(
     let mut scratch = Scratch::new(scratch);
     let token = scratch.keep(token.expose());
     let request = Request { token: token.unwrap_or(Span::EMPTY), presented: None, local: true };
-    let m = machine(server, now, scratch, request);
+    // Without a client nothing is written, so nothing is drawn.
+    let m = Machine::new(server, now, Entropy::new([0; ENTROPY]), scratch, Flow::Introspect(request));
     if token.is_ok() { look_up(m, request) } else { m.refuse(Fault::Scratch) }
-}
-
-/// Introspection issues nothing, so it draws nothing.
-fn machine<'r>(server: &'r Server<'r>, now: UnixTime, scratch: Scratch<'r>, request: Request) -> Machine<'r> {
-    Machine::new(server, now, Entropy::new([0; ENTROPY]), scratch, Flow::Introspect(request))
 }
 
 pub(super) fn authenticated(m: Machine<'_>) -> Step<'_> {

@@ -2,7 +2,7 @@
 
 use super::Server;
 use crate::error::TooSmall;
-use crate::jose::PublicJwk;
+use crate::jose::{Algorithm, PublicJwk};
 use crate::text::buf::Writer;
 use crate::text::json::Object;
 
@@ -75,10 +75,20 @@ pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) 
     json.strings("response_modes_supported", ["query"]);
     json.strings("grant_types_supported", ["authorization_code", "client_credentials", "refresh_token"]);
     json.strings("code_challenge_methods_supported", ["S256"]);
-    let methods = ["client_secret_basic", "client_secret_post"];
-    json.strings("token_endpoint_auth_methods_supported", methods.into_iter().chain(["none"]));
-    json.strings("revocation_endpoint_auth_methods_supported", methods.into_iter().chain(["none"]));
+    let methods = ["client_secret_basic", "client_secret_post"].into_iter();
+    let methods = methods.chain(server.client_keys.map(|_| "private_key_jwt"));
+    json.strings("token_endpoint_auth_methods_supported", methods.clone().chain(["none"]));
+    json.strings("revocation_endpoint_auth_methods_supported", methods.clone().chain(["none"]));
     json.strings("introspection_endpoint_auth_methods_supported", methods);
+    if let Some(keys) = server.client_keys {
+        for name in [
+            "token_endpoint_auth_signing_alg_values_supported",
+            "revocation_endpoint_auth_signing_alg_values_supported",
+            "introspection_endpoint_auth_signing_alg_values_supported",
+        ] {
+            json.strings(name, keys.algorithms.iter().map(Algorithm::as_str));
+        }
+    }
     json.boolean("authorization_response_iss_parameter_supported", true);
     json.close();
     w.finish()

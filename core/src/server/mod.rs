@@ -14,7 +14,7 @@
 //! | authorization | [`authorize()`], and [`reopen`] after a pause | `Owner`, `Load`, `Commit` |
 //! | token | [`token()`] | `Verify`, `Load`, `Sign`, `Commit` |
 //! | revocation | [`revoke()`] | `Verify`, `Load`, `Commit` |
-//! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load` |
+//! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load`; `Commit` for a client with a key pair |
 //! | metadata, key set | [`write_metadata`], [`write_jwks`] | none: they are plain functions |
 //!
 //! A driver is a loop that answers needs; [`change`] is the contract of the store that it asks, [`record`] what that store
@@ -37,6 +37,7 @@
 //!     name: "A device",
 //!     auth: ClientAuth::Drawn,
 //!     secret: &digest,
+//!     jwks: "",
 //!     redirect_uris: "",
 //!     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 //!     scope: "telemetry:write",
@@ -76,6 +77,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod assertion;
 mod authorize;
 mod caller;
 pub mod change;
@@ -98,6 +100,7 @@ mod signing_key;
 mod step;
 mod token;
 
+pub use assertion::MAX_CLIENT_JWKS;
 pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
 pub use introspect::{introspect, introspect_local};
@@ -108,7 +111,7 @@ pub use operate::{
 };
 pub use params::{FormRequest, MAX_PARAMETER, MAX_REQUEST};
 pub use pending::reopen;
-pub use policy::Policy;
+pub use policy::{AssertionAudience, Policy};
 pub use register::{RegisterError, register_account, register_client};
 pub use reply::{Reply, Response};
 pub use revoke::revoke;
@@ -117,8 +120,9 @@ pub use signing_key::{add_signing_key, reseal_signing_key, retire_signing_key, w
 pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
 pub use token::token;
 
-use crate::jose::Key;
+use crate::jose::{Algorithm, Algorithms, Key, VerifyBy};
 use crate::text::uri;
+use assertion::ClientKeys;
 use core::fmt;
 use record::AccessTokenFormat;
 
@@ -148,6 +152,7 @@ pub struct Server<'r> {
     keys: &'r [ServerKey],
     signing_keys: &'r [Key<'r>],
     default_audience: &'r str,
+    client_keys: Option<ClientKeys>,
 }
 
 /// Why a [`Server`] cannot be.
@@ -162,6 +167,8 @@ pub enum BadServer {
     SigningKeys,
     /// The default audience is no absolute URI without fragment.
     Audience,
+    /// No algorithm for the assertions of clients, or one with a shared secret.
+    ClientKeys,
 }
 
 impl fmt::Display for BadServer {
@@ -171,6 +178,7 @@ impl fmt::Display for BadServer {
             Self::Keys => "the server needs at least one key, each with an id of its own",
             Self::SigningKeys => "each signing key needs a kid of its own and an algorithm with a public key",
             Self::Audience => "the default audience must be an absolute URI without fragment",
+            Self::ClientKeys => "assertions of clients need algorithms, each with a public key",
         })
     }
 }
@@ -190,7 +198,7 @@ impl<'r> Server<'r> {
         if keys.is_empty() || keys.iter().enumerate().any(twice) {
             return Err(BadServer::Keys);
         }
-        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer })
+        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer, client_keys: None })
     }
 
     /// The keys of signed access tokens: the first of an algorithm signs, by the name of its `kid`, and all recognise what
@@ -221,6 +229,33 @@ impl<'r> Server<'r> {
         } else {
             Err(BadServer::Audience)
         }
+    }
+
+    /// Takes clients that prove who they are by an assertion of theirs ([`record::ClientAuth::PrivateKeyJwt`]), if it is
+    /// signed by one of these algorithms; `verify` is [`parts::verify`](crate::jose::parts::verify), or that of
+    /// `valetkey-aws-lc`. Without this no such client is let in, and the metadata does not name the method.
+    /// <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>
+    ///
+    /// ```
+    /// # #[cfg(feature = "ed25519")] {
+    /// use valetkey::jose::{Algorithm, Algorithms, parts};
+    /// use valetkey::secret::Secret;
+    /// use valetkey::server::{BadServer, Policy, Server, ServerKey};
+    /// let keys = [ServerKey::new(1, Secret::new([7; 32]))];
+    /// let server = || Server::new("https://as.example", Policy::OAUTH21, &keys).unwrap();
+    /// assert!(server().with_client_keys(Algorithms::of(&[Algorithm::EdDsa]), parts::verify).is_ok());
+    /// let shared = Algorithms::of(&[Algorithm::EdDsa, Algorithm::Hs256]);
+    /// assert_eq!(server().with_client_keys(shared, parts::verify).unwrap_err(), BadServer::ClientKeys);
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`BadServer::ClientKeys`].
+    pub fn with_client_keys(self, algorithms: Algorithms, verify: VerifyBy) -> Result<Self, BadServer> {
+        if algorithms.is_empty() || algorithms.iter().any(Algorithm::is_symmetric) {
+            return Err(BadServer::ClientKeys);
+        }
+        Ok(Self { client_keys: Some(ClientKeys { algorithms, verify }), ..self })
     }
 
     /// The issuer identifier. <https://www.rfc-editor.org/rfc/rfc8414#section-2>

@@ -74,6 +74,7 @@ impl core::error::Error for OperateError {}
 ///     name: "A device",
 ///     auth: ClientAuth::Drawn,
 ///     secret: &digest,
+///     jwks: "",
 ///     redirect_uris: "",
 ///     grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
 ///     scope: "telemetry:write",
@@ -98,7 +99,7 @@ pub fn remove_client<'a>(
     if !client.live {
         return Err(OperateError::Removed);
     }
-    let removed = Client { secret: "", live: false, ..client };
+    let removed = Client { secret: "", jwks: "", live: false, ..client };
     Ok(client_change(drawn, now, EventKind::ClientRemoved, Expect::At(at), removed))
 }
 
@@ -122,7 +123,7 @@ pub fn change_client<'a>(
         return Err(OperateError::OtherClient);
     }
     check_client(&new).map_err(OperateError::Client)?;
-    let same_secret = (new.auth, new.secret) == (client.auth, client.secret);
+    let same_secret = (new.auth, new.secret, new.jwks) == (client.auth, client.secret, client.jwks);
     let what = if same_secret { EventKind::ClientChanged } else { EventKind::ClientSecretChanged };
     Ok(client_change(drawn, now, what, Expect::At(at), Client { live: true, ..new }))
 }

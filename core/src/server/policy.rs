@@ -26,6 +26,32 @@ pub struct Policy {
     pub refresh_grace: u32,
     /// How long a person may take for login and consent.
     pub pending_lifetime: u32,
+    /// How far ahead `exp` of a client's assertion may lie, and how far back its `iat`: for so long its `jti` is kept.
+    pub assertion_lifetime: u32,
+    /// By how much the clock of a client that signs assertions may differ, either way: for its `exp`, `nbf` and `iat`.
+    pub assertion_leeway: u32,
+    /// For whom a client's assertion may be.
+    pub assertion_audience: AssertionAudience,
+}
+
+/// What `aud` of a client's assertion must be.
+///
+/// ```
+/// use valetkey::server::{AssertionAudience, Policy};
+/// assert_eq!(Policy::OAUTH21.assertion_audience, AssertionAudience::Issuer);
+/// // For clients of old that cannot be changed:
+/// let policy = Policy { assertion_audience: AssertionAudience::IssuerOrTokenEndpoint, ..Policy::OAUTH21 };
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AssertionAudience {
+    /// The issuer identifier alone, as a string, as `draft-ietf-oauth-rfc7523bis` wants it: a client that another server
+    /// tells a token endpoint signs for that server, whatever endpoint it is told.
+    #[default]
+    Issuer,
+    /// Also the URL of the token endpoint, and arrays of both, as RFC 7523 had it. **Weaker**: a client that also talks to a
+    /// malicious server, and believes it that our token endpoint were its own, signs assertions for us that it gets. No
+    /// member of an array may be anything else.
+    IssuerOrTokenEndpoint,
 }
 
 impl Policy {
@@ -37,6 +63,9 @@ impl Policy {
         grant_lifetime: 90 * 24 * 3600,
         refresh_grace: 10,
         pending_lifetime: 600,
+        assertion_lifetime: 3600,
+        assertion_leeway: 30,
+        assertion_audience: AssertionAudience::Issuer,
     };
 }
 

@@ -38,6 +38,9 @@ pub enum ClientAuth {
     Drawn,
     /// A secret that a person chose: [`Client::secret`] holds an Argon2id hash in PHC form.
     Chosen,
+    /// A key pair: the client signs an assertion for each request, and [`Client::jwks`] checks it.
+    /// <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>
+    PrivateKeyJwt,
 }
 
 /// Which grants a client may use.
@@ -150,8 +153,11 @@ records! {
         name: text,
         /// How it proves who it is; also tells public from confidential.
         auth: [ClientAuth],
-        /// What `auth` says; empty for a public client.
+        /// What `auth` says; empty for a client without a secret.
         secret: hash,
+        /// The public keys of a client with a key pair, as a JWK Set of at most
+        /// [`MAX_CLIENT_JWKS`](crate::server::MAX_CLIENT_JWKS) bytes; else empty.
+        jwks: text default,
         /// Registered redirect URIs, complete.
         redirect_uris: text,
         /// Grants that it may use.
@@ -288,7 +294,7 @@ pub enum Record<'a> {
     Access(Access<'a>),
     /// A key pair that signs access tokens.
     SigningKey(SigningKey<'a>),
-    /// Says only that an identifier was used: a pending request that was answered.
+    /// Says only that an identifier was used: a pending request that was answered, or the `jti` of a client's assertion.
     Used,
 }
 

@@ -2,6 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-2>
 
+use super::assertion::are_client_keys;
 use super::change::{Change, Event, EventKind, Expect, Key, Put, Version};
 use super::jwt::is_clients;
 use super::record::{AccessTokenFormat, Account, Client, ClientAuth, Digest, Record};
@@ -17,6 +18,9 @@ pub enum RegisterError {
     ClientId,
     /// `secret` is not what `auth` says: nothing, 64 hexadecimal digits, or a hash in PHC form.
     Secret,
+    /// `jwks` is not what `auth` says: nothing, or a set of public keys, each for one algorithm and, where there are several,
+    /// of a `kid`; at most [`MAX_CLIENT_JWKS`](super::MAX_CLIENT_JWKS) bytes.
+    Jwks,
     /// A redirect URI is none ([`is_redirect_uri`](crate::text::uri::is_redirect_uri)), or there is none for codes to go to.
     RedirectUri,
     /// A public client asks for client credentials, which prove nothing of it.
@@ -41,6 +45,10 @@ impl fmt::Display for RegisterError {
             Self::ClientId => "the client_id must be printable ASCII, and not empty",
             Self::Secret => {
                 "the secret must be empty for a public client, a SHA-256 in hexadecimal or an Argon2id hash"
+            }
+            Self::Jwks => {
+                "the jwks of a client with a key pair must be a JWK Set of at most 2560 bytes with public keys, each with \
+                 its alg, and its kid where there are several; of any other client they must be empty"
             }
             Self::RedirectUri => "each redirect URI must be https, http on loopback, or of a scheme with a period",
             Self::ClientCredentials => "a public client cannot use client credentials",
@@ -72,6 +80,7 @@ impl core::error::Error for RegisterError {}
 ///     name: "A page",
 ///     auth: ClientAuth::Public,
 ///     secret: "",
+///     jwks: "",
 ///     redirect_uris: "https://spa.example/cb",
 ///     grant_types: GrantTypes { authorization_code: true, refresh_token: true, ..GrantTypes::default() },
 ///     scope: "read",
@@ -94,9 +103,13 @@ pub fn register_client(drawn: [u8; 8], now: UnixTime, client: Client<'_>) -> Res
 pub(super) fn check_client(client: &Client<'_>) -> Result<(), RegisterError> {
     let secret = client.secret;
     let secret_fits = match client.auth {
-        ClientAuth::Public => secret.is_empty(),
+        ClientAuth::Public | ClientAuth::PrivateKeyJwt => secret.is_empty(),
         ClientAuth::Drawn => Digest::from_hex(secret).is_some(),
         ClientAuth::Chosen => is_hash(secret),
+    };
+    let jwks_fit = match client.auth {
+        ClientAuth::PrivateKeyJwt => are_client_keys(client.jwks),
+        ClientAuth::Public | ClientAuth::Drawn | ClientAuth::Chosen => client.jwks.is_empty(),
     };
     let grants = client.grant_types;
     let answers_go_somewhere = !grants.authorization_code || !client.redirect_uris.is_empty();
@@ -104,6 +117,7 @@ pub(super) fn check_client(client: &Client<'_>) -> Result<(), RegisterError> {
     let checks = [
         (grammar::is_vschar(client.client_id), RegisterError::ClientId),
         (secret_fits, RegisterError::Secret),
+        (jwks_fit, RegisterError::Jwks),
         (
             scope::words(client.redirect_uris).all(uri::is_redirect_uri) && answers_go_somewhere,
             RegisterError::RedirectUri,
@@ -188,6 +202,7 @@ mod tests {
         name: "A page",
         auth: ClientAuth::Public,
         secret: "",
+        jwks: "",
         redirect_uris: "https://spa.example/cb http://127.0.0.1/cb com.example.app:/cb",
         grant_types: GrantTypes { authorization_code: true, client_credentials: false, refresh_token: true },
         scope: "read write",

@@ -34,7 +34,7 @@ pub(super) fn issue<'r>(m: Machine<'r>, commit: Option<(Kept, Transition)>, toke
     }
 }
 
-const fn finish<'r>(m: Machine<'r>, commit: Option<(Kept, Transition)>, tokens: Tokens) -> Step<'r> {
+fn finish<'r>(m: Machine<'r>, commit: Option<(Kept, Transition)>, tokens: Tokens) -> Step<'r> {
     let then = Outcome::Tokens(tokens);
     match commit {
         Some((grant, transition)) => Step::Commit(NeedCommit { m, grant, transition, then }),

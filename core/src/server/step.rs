@@ -96,16 +96,36 @@ impl<'r> Machine<'r> {
         self.scratch.text(span)
     }
 
-    pub(super) const fn refuse(self, fault: Fault) -> Step<'r> {
+    pub(super) fn refuse(self, fault: Fault) -> Step<'r> {
         self.reply(Outcome::Refused(fault))
     }
 
-    pub(super) const fn reply(self, outcome: Outcome) -> Step<'r> {
-        Step::Reply(Reply::new(self, outcome))
+    /// No reply leaves before it is written that the client's assertion was used, but for those that are the server's
+    /// fault: after them a client may send the same request again.
+    pub(super) fn reply(self, then: Outcome) -> Step<'r> {
+        let failed = matches!(then, Outcome::Refused(fault) if fault.status() >= 500);
+        match self.caller.proven {
+            Some(assertion) if !failed => {
+                let grant = Kept::new(assertion.key(&self), self.caller.client_id, self.now, self.now);
+                Step::Commit(NeedCommit { m: self, grant, transition: Transition::Authenticate, then })
+            }
+            _ => Step::Reply(Reply::new(self, then)),
+        }
+    }
+
+    /// The client proved who it is. After a conflict it may be that its assertion was used meanwhile: that is looked at
+    /// first. Before, nobody looks, as the commit will tell.
+    fn authenticated(self) -> Step<'r> {
+        match self.caller.proven {
+            Some(assertion) if self.commits > 0 => {
+                Step::Load(NeedLoad { keys: [Some(assertion.key(&self)), None, None, None], m: self, assertion: true })
+            }
+            _ => self.proceed(),
+        }
     }
 
     /// Goes on with the endpoint once the client is known.
-    fn authenticated(self) -> Step<'r> {
+    fn proceed(self) -> Step<'r> {
         match self.flow {
             Flow::Token(_) => token::authenticated(self),
             Flow::Revoke(_) => revoke::authenticated(self),
@@ -117,7 +137,7 @@ impl<'r> Machine<'r> {
 
     pub(super) fn load(self, keys: [Option<Key>; 3]) -> Step<'r> {
         let [a, b, c] = keys;
-        Step::Load(NeedLoad { keys: [a, b, c, self.account], m: self })
+        Step::Load(NeedLoad { keys: [a, b, c, self.account], m: self, assertion: false })
     }
 }
 
@@ -143,7 +163,7 @@ impl<'r> NeedClient<'r> {
         if let Flow::Authorize(_) = m.flow {
             return authorize::recognised(m, client);
         }
-        match m.caller.authenticate(client, &mut m.scratch) {
+        match m.caller.authenticate(m.server, m.now, client, &mut m.scratch) {
             Ok(Checked::Done) => m.authenticated(),
             Ok(Checked::Slow { hash }) => Step::Verify(NeedVerify { m, hash }),
             Err(fault) => m.refuse(fault),
@@ -192,6 +212,8 @@ impl<'r> NeedVerify<'r> {
 pub struct NeedLoad<'r> {
     m: Machine<'r>,
     keys: Keys,
+    /// It is looked whether the client's assertion was used before.
+    assertion: bool,
 }
 
 impl<'r> NeedLoad<'r> {
@@ -210,6 +232,16 @@ impl<'r> NeedLoad<'r> {
         };
         if slots.into_iter().any(mismatched) {
             return self.m.refuse(Fault::BadRecord);
+        }
+        if self.assertion {
+            let mut m = self.m;
+            return match found[0] {
+                None => m.proceed(),
+                Some(_) => {
+                    m.caller.proven = None;
+                    m.refuse(Fault::ReplayedAssertion)
+                }
+            };
         }
         match self.m.flow {
             Flow::Token(_) => token::loaded(self.m, &found),
@@ -261,6 +293,8 @@ pub(super) enum Transition {
     End { grant_at: Version, what: EventKind },
     /// One access token ends.
     EndAccess { expect: Expect, access: KeptAccess, keep_until: UnixTime },
+    /// Nothing, but that the client's assertion was used.
+    Authenticate,
 }
 
 /// The machine needs one transaction.
@@ -305,7 +339,7 @@ impl<'r> NeedCommit<'r> {
             put(access.key, expect, keep_until, Record::Access(record))
         };
         let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
-        let puts = match &self.transition {
+        let mut puts = match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {
                 let used = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
                 [code(issued, Absent, false), grant(Absent), used, None, None, None]
@@ -324,7 +358,12 @@ impl<'r> NeedCommit<'r> {
             Transition::EndAccess { expect, access: ended, keep_until } => {
                 [access(ended, *expect, *keep_until), None, None, None, None, None]
             }
+            Transition::Authenticate => [None; 6],
         };
+        let free = puts.iter_mut().find(|put| put.is_none());
+        if let (Some(assertion), Some(free)) = (self.m.caller.proven, free) {
+            *free = put(assertion.key(&self.m), Absent, assertion.keep_until(self.m.now), Record::Used);
+        }
         Change { id: self.id(), puts, holds: self.holds(), event: Some(self.event()) }
     }
 
@@ -343,7 +382,7 @@ impl<'r> NeedCommit<'r> {
 
     /// An issuing change holds the records that decided: the client's and the account's.
     fn holds(&self) -> [Option<(Key, Version)>; 2] {
-        if let Transition::End { .. } | Transition::EndAccess { .. } = self.transition {
+        if let Transition::End { .. } | Transition::EndAccess { .. } | Transition::Authenticate = self.transition {
             return [None, None];
         }
         let client = self.m.caller.version.map(|at| (Key::client(self.m.text(self.m.caller.client_id)), at));
@@ -364,10 +403,12 @@ impl<'r> NeedCommit<'r> {
             Transition::Rotate { .. } => EventKind::Refreshed,
             Transition::End { what, .. } => what,
             Transition::EndAccess { .. } => EventKind::Revoked,
+            Transition::Authenticate => EventKind::AssertionUsed,
         };
+        let grant = if what == EventKind::AssertionUsed { None } else { Some(self.grant.key.id) };
         let client_id = self.m.text(self.m.caller.client_id);
         let subject = self.m.text(self.grant.subject);
-        Event { at: self.m.now, what, client_id, subject, grant: Some(self.grant.key.id), kid: "" }
+        Event { at: self.m.now, what, client_id, subject, grant, kid: "" }
     }
 
     /// Goes on. After a conflict the machine begins again at its first need, and the second look decides.
@@ -375,7 +416,10 @@ impl<'r> NeedCommit<'r> {
         let Self { mut m, then, grant, .. } = self;
         m.commits = m.commits.saturating_add(1);
         match outcome {
-            Committed::Applied => m.reply(then),
+            Committed::Applied => {
+                m.caller.proven = None;
+                m.reply(then)
+            }
             Committed::Conflict if m.commits >= MAX_COMMITS => m.refuse(Fault::Contention),
             Committed::Conflict => {
                 match &mut m.flow {
@@ -384,6 +428,7 @@ impl<'r> NeedCommit<'r> {
                     // The account may be what changed: look at it too, now that its key is known.
                     _ => m.account = grant.account_key(&m.scratch),
                 }
+                m.caller.proven = None;
                 m.scratch.wind_back(m.start);
                 Step::Client(NeedClient(m))
             }

@@ -81,6 +81,7 @@ impl World {
                 name: "A client".into(),
                 auth,
                 secret: secret.into(),
+                jwks: String::new(),
                 redirect_uris: CALLBACK.into(),
                 grant_types: GrantTypes {
                     authorization_code: true,
@@ -254,8 +255,8 @@ impl World {
         let (authorization, content_type) = (Header::Absent, Header::One("application/x-www-form-urlencoded"));
         let request = FormRequest { authorization, content_type, body: body.as_bytes() };
         w.show(&request);
-        let (server, now, mut scratch) = (self.server, self.now, vec![0; SCRATCH]);
-        let step = w.call(|| introspect(server, &request, now, &mut scratch));
+        let (server, now, seed, mut scratch) = (self.server, self.now, self.draw(), vec![0; SCRATCH]);
+        let step = w.call(|| introspect(server, &request, now, seed, &mut scratch));
         self.answer(w, step)
     }
 

@@ -274,6 +274,7 @@ pub(crate) fn servers(w: &mut Hidden) {
     w.tell(&server::OperateError::Password);
     w.show(&Server::new(ISSUER, Policy::OAUTH21, &keys[..1]).unwrap());
     w.show(&Policy::OAUTH21);
+    w.show(&Policy::OAUTH21.assertion_audience);
     w.show(&Endpoint::Token);
     w.show(&Owner::Denied);
     for fault in server::fault::Fault::ALL {
@@ -294,6 +295,7 @@ pub(crate) fn records(w: &mut Hidden) {
             name: "A client",
             auth,
             secret,
+            jwks: "",
             redirect_uris: CALLBACK,
             grant_types: GrantTypes::default(),
             scope: "read",

@@ -82,7 +82,7 @@ proptest! {
         let step = revoke(w.server, &FormRequest { authorization, content_type, body }, w.now(), seed, &mut room);
         prop_assert!(w.finish(step).status <= 401);
         let request = FormRequest { authorization, content_type, body };
-        let step = introspect(w.server, &request, w.now(), &mut room);
+        let step = introspect(w.server, &request, w.now(), w.entropy(), &mut room);
         prop_assert!(!w.finish(step).body.contains("true"));
         prop_assert_eq!(w.store.len(), rows);
     }

@@ -1,5 +1,7 @@
 //! The authorization server's machines, driven in memory: what each endpoint answers and what it writes.
 
+mod assertions;
+mod assertions_once;
 mod authorize;
 mod clients;
 mod code;

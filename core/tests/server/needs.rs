@@ -21,7 +21,7 @@ enum Any {
     Reopen(String),
     Token(&'static str, Vec<(&'static str, String)>),
     Revoke(&'static str, String),
-    Introspect(String),
+    Introspect(&'static str, String),
     Local(String),
 }
 
@@ -36,23 +36,31 @@ impl Any {
         let signed = AccessTokenFormat::Jwt(Algorithm::Es256);
         w.store.change_client("other", |client| client.access_token = signed);
         let (signed, signed_code) = (w.tokens("other"), w.code("other"));
+        let (keyed, keyed_code) = (w.tokens("keyed"), w.code("keyed"));
         vec![
             Self::Authorize(query("web", &[])),
             Self::Reopen(w.pause(&query("app", &[]))),
             Self::Token("web", own(&[("grant_type", "client_credentials")])),
             Self::Token("web", strings("web", &code)),
             Self::Token("chosen", strings("chosen", &chosen)),
-            Self::Introspect(access.clone()),
+            Self::Introspect("rs", access.clone()),
             Self::Local(access.clone()),
             Self::Token("web", own(&[("grant_type", "refresh_token"), ("refresh_token", &refresh)])),
             Self::Revoke("web", access),
             Self::Token("other", own(&[("grant_type", "client_credentials")])),
             Self::Token("other", strings("other", &signed_code)),
             Self::Token("other", own(&[("grant_type", "refresh_token"), ("refresh_token", &signed.refresh())])),
-            Self::Introspect(signed.access()),
+            Self::Introspect("rs", signed.access()),
             Self::Local(signed.access()),
             Self::Revoke("other", signed.access()),
             Self::Revoke("web", refresh),
+            Self::Token("keyed", own(&[("grant_type", "client_credentials")])),
+            Self::Token("keyed", strings("keyed", &keyed_code)),
+            Self::Token("keyed", own(&[("grant_type", "refresh_token"), ("refresh_token", &keyed.refresh())])),
+            Self::Introspect("keyed-rs", keyed.access()),
+            Self::Revoke("keyed", keyed.access()),
+            Self::Revoke("keyed", "unknown".to_owned()),
+            Self::Revoke("keyed", keyed.refresh()),
         ]
     }
 
@@ -73,10 +81,11 @@ impl Any {
                 let request = FormRequest { authorization, content_type, body: body.as_bytes() };
                 revoke(w.server, &request, now, seed, scratch)
             }
-            Self::Introspect(text) => {
-                let (header, body) = with("rs", &[("token", text)]);
+            Self::Introspect(client, text) => {
+                let (header, body) = with(client, &[("token", text)]);
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
-                introspect(w.server, &FormRequest { authorization, content_type, body: body.as_bytes() }, now, scratch)
+                let request = FormRequest { authorization, content_type, body: body.as_bytes() };
+                introspect(w.server, &request, now, seed, scratch)
             }
             Self::Local(text) => introspect_local(w.server, SecretText::new(text), now, scratch),
         }
@@ -182,7 +191,7 @@ fn conflicts_without_end_end_after_three_commits() {
                 }
             };
         };
-        if let Any::Introspect(_) | Any::Local(_) = request {
+        if let Any::Introspect("rs", _) | Any::Local(_) = request {
             assert_eq!((commits, done.fault), (0, None));
             return;
         }
@@ -229,10 +238,9 @@ fn every_put_has_a_bound_on_its_life_and_finds_its_client() {
                 Step::Commit(need) => {
                     for put in need.change().puts.iter().flatten() {
                         assert!(put.keep_until.0 <= w.now + 91 * 86_400);
-                        assert!(
-                            put.index[1]
-                                .is_some_and(|key| ["web", "app", "chosen", "other"].map(Key::client).contains(&key))
-                        );
+                        assert!(put.index[1].is_some_and(|key| {
+                            ["web", "app", "chosen", "other", "keyed", "keyed-rs"].map(Key::client).contains(&key)
+                        }));
                         if let Record::Grant(grant) = put.record {
                             assert_eq!(put.keep_until, grant.expires_at);
                         }
@@ -331,7 +339,11 @@ fn a_store_that_answers_with_another_kind_of_record_is_a_server_error() {
                     need.resume(found(&records))
                 }
                 Step::Reply(reply) => {
-                    let asked_nothing = matches!(request, Any::Token(_, ref p) if p[0].1 == "client_credentials");
+                    let asked_nothing = match &request {
+                        Any::Token(_, params) => params[0].1 == "client_credentials",
+                        Any::Revoke(_, token) => token == "unknown",
+                        _ => false,
+                    };
                     assert_eq!(reply.fault(), (!asked_nothing).then_some(Fault::BadRecord), "{request:?}");
                     assert!(asked_nothing || Done::read(&reply).gives_nothing());
                     break;
@@ -411,7 +423,7 @@ fn no_debug_output_of_any_step_shows_a_secret() {
                 all.push(basic(client, &secret_of(client)));
                 all
             }
-            Any::Revoke(_, text) | Any::Introspect(text) | Any::Local(text) => vec![text.clone()],
+            Any::Revoke(_, text) | Any::Introspect(_, text) | Any::Local(text) => vec![text.clone()],
         };
         let mut room = [0; SCRATCH];
         let mut step = request.start(&mut w, &mut room);

@@ -6,7 +6,7 @@ use valetkey::server::{AuthorizeRequest, FormRequest, SCRATCH, Step, authorize, 
 use valetkey::wire::header::Header;
 
 /// Every sequence over `width` requests in which each is advanced `length` times.
-fn interleavings(width: usize, length: usize) -> Vec<Vec<usize>> {
+pub(crate) fn interleavings(width: usize, length: usize) -> Vec<Vec<usize>> {
     fn extend(left: &mut Vec<usize>, so_far: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
         if left.iter().all(|n| *n == 0) {
             all.push(so_far.clone());

@@ -1,7 +1,8 @@
 //! A store with its contract to the letter, a clock and entropy that tests set, and a driver over both.
 
+use crate::assertions;
 use std::collections::HashMap;
-use valetkey::jose::{Algorithm, Key as SigningKey, Verify};
+use valetkey::jose::{Algorithm, Algorithms, Key as SigningKey, Verify};
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::change::{Change, Committed, EventKind, Expect, Key, Keys, OwnedFound, Version, found};
 use valetkey::server::fault::Fault;
@@ -155,7 +156,9 @@ pub(crate) struct World {
 
 pub(crate) fn server(policy: Policy, keys: &[u8]) -> &'static Server<'static> {
     let keys: Vec<ServerKey> = keys.iter().map(|id| ServerKey::new(*id, Secret::new([*id; 32]))).collect();
-    Box::leak(Box::new(Server::new(ISSUER, policy, keys.leak()).unwrap().with_signing_keys(&SIGNING_KEYS).unwrap()))
+    let server = Server::new(ISSUER, policy, keys.leak()).and_then(|server| server.with_signing_keys(&SIGNING_KEYS));
+    let algorithms = Algorithms::of(&[Algorithm::Es256, Algorithm::EdDsa]);
+    Box::leak(Box::new(server.and_then(|server| server.with_client_keys(algorithms, assertions::verify)).unwrap()))
 }
 
 /// A key pair for tests: a signature is 32 bytes that are drawn, as with ECDSA, and a digest over them and the message.
@@ -197,13 +200,16 @@ fn client(client_id: &str, auth: ClientAuth, redirect_uris: &str) -> OwnedClient
         ClientAuth::Public => String::new(),
         ClientAuth::Drawn => secret_digest(&secret_of(client_id)).to_string(),
         ClientAuth::Chosen => format!("slow hash of {}", secret_of(client_id)),
+        ClientAuth::PrivateKeyJwt => String::new(),
     };
+    let jwks = if auth == ClientAuth::PrivateKeyJwt { assertions::jwks(&[client_id]) } else { String::new() };
     let confidential = auth != ClientAuth::Public;
     OwnedClient {
         client_id: client_id.into(),
         name: format!("The {client_id} client"),
         auth,
         secret,
+        jwks,
         redirect_uris: redirect_uris.into(),
         grant_types: GrantTypes {
             authorization_code: true,
@@ -219,14 +225,15 @@ fn client(client_id: &str, auth: ClientAuth, redirect_uris: &str) -> OwnedClient
 }
 
 impl World {
-    /// `web`, `other` and `chosen` are confidential, `app`, `spa` and `short` public; `rs`, `rs2` are resource servers.
+    /// `web`, `other` and `chosen` have secrets, `keyed` has a key pair, `app`, `spa` and `short` are public; `rs`, `rs2` and
+    /// `keyed-rs` are resource servers.
     pub(crate) fn new() -> Self {
         let mut store = Store::default();
-        let resource_server = |id, resource: &str| OwnedClient {
+        let resource_server = |id, auth, resource: &str| OwnedClient {
             may_introspect: true,
             grant_types: GrantTypes::default(),
             resource: resource.into(),
-            ..client(id, ClientAuth::Drawn, "")
+            ..client(id, auth, "")
         };
         let clients = [
             client("web", ClientAuth::Drawn, &format!("{WEB_CB} https://web.example/two?tenant=1")),
@@ -235,8 +242,10 @@ impl World {
             client("app", ClientAuth::Public, "com.example.app:/cb http://127.0.0.1/cb http://[::1]/cb"),
             client("spa", ClientAuth::Public, "https://spa.example/cb"),
             client("short", ClientAuth::Public, "https://short.example/cb"),
-            resource_server("rs", "https://api.example/"),
-            resource_server("rs2", "https://files.example/"),
+            client("keyed", ClientAuth::PrivateKeyJwt, WEB_CB),
+            resource_server("rs", ClientAuth::Drawn, "https://api.example/"),
+            resource_server("rs2", ClientAuth::Drawn, "https://files.example/"),
+            resource_server("keyed-rs", ClientAuth::PrivateKeyJwt, "https://api.example/"),
         ];
         for client in clients {
             store.put(Key::client(&client.client_id), OwnedRecord::Client(client));
@@ -387,9 +396,9 @@ impl World {
     }
 
     pub(crate) fn post_introspect(&mut self, authorization: Header<'_>, body: &str) -> Done {
-        let mut scratch = [0; SCRATCH];
+        let (mut scratch, seed) = ([0; SCRATCH], self.entropy());
         let request = FormRequest { authorization, content_type: Header::One(FORM), body: body.as_bytes() };
-        let step = introspect(self.server, &request, self.now(), &mut scratch);
+        let step = introspect(self.server, &request, self.now(), seed, &mut scratch);
         self.finish(step)
     }
 
@@ -495,6 +504,7 @@ pub(crate) fn basic(id: &str, secret: &str) -> String {
 pub(crate) fn credentials(client_id: &str, params: &[(&str, &str)]) -> (Option<String>, String) {
     match client_id {
         "app" | "spa" | "short" => (None, form(&[&[("client_id", client_id)], params].concat())),
+        "keyed" | "keyed-rs" => (None, form(&[&assertions::params(&assertions::good(client_id)), params].concat())),
         _ => (Some(basic(client_id, &secret_of(client_id))), form(params)),
     }
 }

@@ -56,6 +56,7 @@ pub(crate) async fn register<S: Store>(store: &S) -> Result<()> {
         name: "The load",
         auth: ClientAuth::Drawn,
         secret: &secret,
+        jwks: "",
         redirect_uris: REDIRECT_URI,
         grant_types: GrantTypes { authorization_code: true, client_credentials: true, refresh_token: true },
         scope: "read write",

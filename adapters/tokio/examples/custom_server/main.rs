@@ -75,6 +75,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         name: "A device",
         auth: ClientAuth::Drawn,
         secret: &secrets[0],
+        jwks: "",
         redirect_uris: "",
         grant_types: own,
         scope: "telemetry:write",

@@ -144,7 +144,9 @@ async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Opti
 
 /// What happens all day is told quietly, a replay loudly.
 fn committed(event: &Event<'_>) {
-    use EventKind::{ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed};
+    use EventKind::{
+        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed,
+    };
     macro_rules! told {
         ($level:ident) => {{
             let Event { client_id, subject, .. } = event;
@@ -153,7 +155,7 @@ fn committed(event: &Event<'_>) {
         }};
     }
     match event.what {
-        CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
+        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
         CodeReplayed | RefreshReplayed => told!(warn),
         _ => told!(info),
     }

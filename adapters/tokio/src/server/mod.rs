@@ -28,7 +28,7 @@ pub use drive::{DEADLINE, End, Verifier, commit, drive};
 pub use router::{metadata_router, read, route, router};
 pub use signing::{Signer, Signing, SigningKey};
 pub use valetkey::server::fault::Fault;
-pub use valetkey::server::{BadServer, Owner, Policy, ServerKey};
+pub use valetkey::server::{AssertionAudience, BadServer, Owner, Policy, ServerKey};
 
 use crate::http::{now, once};
 use crate::store::Store;
@@ -39,7 +39,7 @@ use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use valetkey::error::TooSmall;
-use valetkey::jose::Key;
+use valetkey::jose::{Algorithms, Key, VerifyBy};
 use valetkey::secret::Entropy;
 use valetkey::server::record::Digest;
 use valetkey::server::{ENTROPY, FormRequest, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
@@ -55,6 +55,7 @@ pub struct AuthorizationServer<S> {
     default_audience: Option<String>,
     scopes: String,
     verifier: Option<Verifier>,
+    client_keys: Option<(Algorithms, VerifyBy)>,
     store: S,
     /// Where requests were worked on, zeroed.
     rooms: Mutex<Vec<Box<[u8]>>>,
@@ -86,6 +87,7 @@ impl<S> AuthorizationServer<S> {
             default_audience: None,
             scopes: String::new(),
             verifier: None,
+            client_keys: None,
             store,
             rooms: Mutex::default(),
         })
@@ -102,6 +104,16 @@ impl<S> AuthorizationServer<S> {
     #[must_use]
     pub fn with_verifier(self, verifier: Verifier) -> Self {
         Self { verifier: Some(verifier), ..self }
+    }
+
+    /// Takes clients that prove who they are by an assertion (`private_key_jwt`), signed by one of these algorithms. See
+    /// [`Server::with_client_keys`]; `verify` is best `valetkey_aws_lc::verify`.
+    ///
+    /// # Errors
+    /// [`BadServer::ClientKeys`].
+    pub fn with_client_keys(self, algorithms: Algorithms, verify: VerifyBy) -> Result<Self, BadServer> {
+        Server::new(&self.issuer, self.policy, &self.keys())?.with_client_keys(algorithms, verify)?;
+        Ok(Self { client_keys: Some((algorithms, verify)), ..self })
     }
 
     /// By which keys the access tokens of those clients are signed whose records say so.
@@ -174,6 +186,10 @@ impl<S> AuthorizationServer<S> {
         Server::new(&self.issuer, self.policy, keys)
             .and_then(|server| server.with_signing_keys(signing))
             .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(&self.issuer)))
+            .and_then(|server| match self.client_keys {
+                Some((algorithms, verify)) => server.with_client_keys(algorithms, verify),
+                None => Ok(server),
+            })
             .expect("it was checked when it was given")
     }
 
@@ -226,7 +242,7 @@ impl<S: Store> AuthorizationServer<S> {
     pub async fn introspect(&self, headers: &HeaderMap, body: &[u8]) -> Response {
         let (authorization, content_type) = (header(headers, AUTHORIZATION), header(headers, CONTENT_TYPE));
         let request = FormRequest { authorization, content_type, body };
-        self.run(|server, now, _, scratch| introspect(server, &request, now, scratch)).await
+        self.run(|server, now, seed, scratch| introspect(server, &request, now, seed, scratch)).await
     }
 
     async fn run(

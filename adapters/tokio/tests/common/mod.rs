@@ -74,6 +74,7 @@ pub(crate) fn client<'a>(client_id: &'a str, secret: &'a str, scope: &'a str) ->
         name: "A client",
         auth: if secret.is_empty() { ClientAuth::Public } else { ClientAuth::Drawn },
         secret,
+        jwks: "",
         redirect_uris: REDIRECT_URI,
         grant_types: GrantTypes {
             authorization_code: true,

@@ -69,6 +69,8 @@ kinds! {
     GrantEndedByOwner = "grant_ended_by_owner",
     /// The operator ended a grant.
     GrantEndedByOperator = "grant_ended_by_operator",
+    /// A client proved who it is by an assertion, for a request that changed nothing else.
+    AssertionUsed = "assertion_used",
     /// A client was registered.
     ClientAdded = "client_added",
     /// A client's record was changed, but not how it proves who it is.
