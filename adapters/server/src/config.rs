@@ -10,7 +10,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use valetkey::server::Policy;
+use valetkey::server::{self, Policy};
 use valetkey::text::buf::Writer;
 use valetkey::text::scope;
 use valetkey::text::uri::{self, Uri};
@@ -47,6 +47,8 @@ pub struct Config {
     pub signing: SigningTimes,
     /// What a login is worth.
     pub login: Login,
+    /// How clients prove who they are.
+    pub clients: Clients,
     /// What is kept of what happened.
     pub audit: Audit,
     /// What each scope means to a person, by its name.
@@ -119,6 +121,34 @@ pub struct Login {
     pub acr: String,
 }
 
+/// How clients prove who they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Clients {
+    /// For whom the assertion of a client with a key pair may be.
+    pub assertion_audience: AssertionAudience,
+}
+
+/// See [`valetkey::server::AssertionAudience`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AssertionAudience {
+    /// The issuer alone.
+    #[default]
+    Issuer,
+    /// Weaker, for clients of old.
+    IssuerOrTokenEndpoint,
+}
+
+impl From<AssertionAudience> for server::AssertionAudience {
+    fn from(audience: AssertionAudience) -> Self {
+        match audience {
+            AssertionAudience::Issuer => Self::Issuer,
+            AssertionAudience::IssuerOrTokenEndpoint => Self::IssuerOrTokenEndpoint,
+        }
+    }
+}
+
 /// What is kept of what happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +179,7 @@ struct File {
     lifetimes: Lifetimes,
     signing: SigningTimes,
     login: Login,
+    clients: Clients,
     audit: Audit,
     scopes: BTreeMap<String, String>,
 }
@@ -290,7 +321,7 @@ impl Config {
             return Err(ConfigError::Acr(file.login.acr));
         }
         check_scopes(&file.scopes)?;
-        let File { limits, lifetimes, signing, login, audit, scopes, .. } = file;
+        let File { limits, lifetimes, signing, login, clients, audit, scopes, .. } = file;
         Ok(Self {
             listen,
             tls,
@@ -303,6 +334,7 @@ impl Config {
             lifetimes,
             signing,
             login,
+            clients,
             audit,
             scopes,
             issuer,

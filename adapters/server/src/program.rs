@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::authorize;
-use crate::config::{Config, Lifetimes, metadata_url};
+use crate::config::{Config, metadata_url};
 use crate::cors::Sharing;
 use crate::keys::Keys;
 use crate::pages::Site;
@@ -17,6 +17,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
+use valetkey::jose::Algorithms;
 use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier};
 use valetkey_tokio::store::Store;
 
@@ -85,8 +86,9 @@ pub async fn assemble<S: Store>(
     let named = scopes.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
     let sealing: Arc<[_]> = keys.for_sealing().into();
     let signing = signing_keys::first(&store, &sealing).await?;
-    let server = AuthorizationServer::new(issuer, policy(&config.lifetimes), keys.for_tokens(), store)?
+    let server = AuthorizationServer::new(issuer, policy(config), keys.for_tokens(), store)?
         .with_signing(signing)?
+        .with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify)?
         .with_scopes(named)
         .with_verifier(verifier(passwords.clone()));
     let server = Arc::new(server);
@@ -137,8 +139,10 @@ impl fmt::Display for DemoLives {
 
 impl Error for DemoLives {}
 
-fn policy(lifetimes: &Lifetimes) -> Policy {
+fn policy(config: &Config) -> Policy {
+    let lifetimes = &config.lifetimes;
     Policy {
+        assertion_audience: config.clients.assertion_audience.into(),
         access_lifetime: lifetimes.access_seconds.get(),
         code_lifetime: lifetimes.code_seconds.get(),
         refresh_idle: lifetimes.refresh_idle_seconds.get(),

@@ -25,6 +25,7 @@ fn nothing_said_serves_on_loopback() {
     assert_eq!((config.db, config.server_key_file), (Db::File("valetkey.db".into()), None));
     let Lifetimes { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds } = config.lifetimes;
     assert_eq!((access_seconds.get(), code_seconds.get()), (600, 60));
+    assert_eq!(config.clients.assertion_audience, AssertionAudience::Issuer);
     assert_eq!((refresh_idle_seconds.get(), grant_seconds.get()), (30 * 86_400, 90 * 86_400));
 }
 
@@ -44,6 +45,8 @@ fn everything_can_be_said_in_the_file() {
         publish_ahead_seconds = 86400
         [login]
         acr = "urn:example:password"
+        [clients]
+        assertion_audience = "issuer_or_token_endpoint"
         [scopes]
         read = "Read your data"
         "urn:x:y" = "Do x"
@@ -58,6 +61,7 @@ fn everything_can_be_said_in_the_file() {
     assert_eq!((config.lifetimes.access_seconds.get(), config.lifetimes.code_seconds.get()), (300, 60));
     assert_eq!(config.signing.publish_ahead_seconds, 86_400);
     assert_eq!(config.login.acr, "urn:example:password");
+    assert_eq!(config.clients.assertion_audience, AssertionAudience::IssuerOrTokenEndpoint);
     assert_eq!(config.scopes.get("urn:x:y").map(String::as_str), Some("Do x"));
 }
 
@@ -86,6 +90,7 @@ fn a_mistake_in_the_file_is_named_with_its_line() {
         ("[lifetimes]\naccess_seconds = 0", ["line 2", "nonzero"]),
         ("[lifetimes]\naccess_seconds = '1h'", ["line 2", "string"]),
         ("[scopes]\nread = 1", ["line 2", "string"]),
+        ("[clients]\nassertion_audience = 'any'", ["line 2", "issuer_or_token_endpoint"]),
         ("listen = ", ["line 1", "valetkey.toml"]),
     ] {
         let error = from_file(file).unwrap_err();

@@ -80,6 +80,14 @@ pub enum ClientCommand {
         /// Its id.
         client_id: String,
     },
+    /// Put other public keys in place of a client's. Give the old ones too, as long as they sign.
+    Jwks {
+        /// Its id.
+        client_id: String,
+        /// A JWK or a JWK Set.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Draw a new secret for a client and show it once. The old one is good no more.
     Secret {
         /// Its id.
@@ -114,6 +122,12 @@ pub struct ClientAdd {
     /// It can keep no secret, as a page or an app on people's devices: PKCE alone protects it.
     #[arg(long, conflicts_with = "secret_stdin")]
     pub public: bool,
+    /// How it proves who it is.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "public")]
+    pub auth: AuthMethod,
+    /// The public keys that check what it signs, with `--auth private_key_jwt`: a JWK or a JWK Set, each key with its `alg`.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["public", "secret_stdin"])]
+    pub jwks: Option<PathBuf>,
     /// Read its secret from standard input, or ask for it in a terminal, instead of drawing one.
     #[arg(long)]
     pub secret_stdin: bool,
@@ -129,6 +143,18 @@ pub struct ClientAdd {
     /// As JSON.
     #[command(flatten)]
     pub format: Format,
+}
+
+/// How a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum AuthMethod {
+    /// By a secret that it shares with the server: `client_secret_basic` or `client_secret_post`.
+    #[default]
+    #[value(name = "client_secret")]
+    Secret,
+    /// By an assertion that it signs (RFC 7523), so that it shares nothing: the server holds its public key.
+    #[value(name = "private_key_jwt")]
+    PrivateKeyJwt,
 }
 
 /// The grants.

@@ -1,6 +1,7 @@
 //! `valetkey client`: who may ask for tokens.
 
-use super::cli::{ClientAdd, ClientCommand, GrantType, TokenKind};
+use super::cli::{AuthMethod, ClientAdd, ClientCommand, GrantType, TokenKind};
+use super::client_keys::{self, ShownKey};
 use super::clock::now;
 use super::records::{Records, drawn};
 use super::table::{Row, Table, object, visible};
@@ -26,6 +27,10 @@ pub(super) async fn run(command: &ClientCommand, db: &Path, out: &mut dyn Write)
         ClientCommand::Remove { client_id } => remove(&Records::existing(db)?, client_id, out).await,
         ClientCommand::Secret { client_id, format } => {
             secret(&Records::existing(db)?, client_id, format.json, out).await
+        }
+        ClientCommand::Jwks { client_id, file } => {
+            let keys = client_keys::read(file)?;
+            jwks(&Records::existing(db)?, client_id, &keys, out).await
         }
     }
 }
@@ -74,10 +79,22 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         (TokenKind::Jwt, algorithm) => AccessTokenFormat::Jwt(algorithm.unwrap_or(Algorithm::Es256)),
     };
     let id = &asked.client_id;
-    let secret = match (asked.public, asked.secret_stdin) {
-        (true, _) => Secret { auth: ClientAuth::Public, drawn: None, kept: String::new() },
-        (false, true) => Secret::ask(id).await?,
-        (false, false) => Secret::draw()?,
+    let none = |auth| Secret { auth, drawn: None, kept: String::new() };
+    let (secret, jwks) = match (asked.auth, &asked.jwks) {
+        (AuthMethod::PrivateKeyJwt, Some(file)) => (none(ClientAuth::PrivateKeyJwt), client_keys::read(file)?),
+        (AuthMethod::PrivateKeyJwt, None) => {
+            return Err(Failed::Usage(
+                "--auth private_key_jwt takes the client's public keys: say --jwks FILE".to_owned(),
+            ));
+        }
+        (AuthMethod::Secret, Some(_)) => {
+            return Err(Failed::Usage(
+                "--jwks is for clients with a key pair: say --auth private_key_jwt too".to_owned(),
+            ));
+        }
+        (AuthMethod::Secret, None) if asked.public => (none(ClientAuth::Public), String::new()),
+        (AuthMethod::Secret, None) if asked.secret_stdin => (Secret::ask(id).await?, String::new()),
+        (AuthMethod::Secret, None) => (Secret::draw()?, String::new()),
     };
     let words = |list: &[String]| list.join(" ");
     let (redirect_uris, scope, resource) = (words(&asked.redirect_uris), words(&asked.scope), words(&asked.resource));
@@ -86,6 +103,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         name: asked.name.as_deref().unwrap_or(id),
         auth: secret.auth,
         secret: &secret.kept,
+        jwks: &jwks,
         redirect_uris: &redirect_uris,
         grant_types: grant_types(asked),
         scope: &scope,
@@ -157,6 +175,9 @@ struct Shown {
     name: String,
     state: &'static str,
     kind: &'static str,
+    auth: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<ShownKey>,
     grants: Vec<&'static str>,
     redirect_uris: Vec<String>,
     scope: String,
@@ -177,6 +198,12 @@ impl From<OwnedClient> for Shown {
         Self {
             state: if client.live { "live" } else { "removed" },
             kind: if client.auth == ClientAuth::Public { "public" } else { "confidential" },
+            auth: match client.auth {
+                ClientAuth::Public => "none",
+                ClientAuth::Drawn | ClientAuth::Chosen => "client_secret",
+                ClientAuth::PrivateKeyJwt => "private_key_jwt",
+            },
+            keys: client_keys::shown(&client.jwks),
             grants: grants.into_iter().filter(|(may, _)| *may).map(|(_, name)| name).collect(),
             redirect_uris: words(&client.redirect_uris),
             resource: words(&client.resource),
@@ -221,6 +248,8 @@ async fn show(records: &Records, id: &str, json: bool, out: &mut dyn Write) -> R
         ("name", shown.name.clone()),
         ("state", shown.state.to_owned()),
         ("kind", shown.kind.to_owned()),
+        ("auth", shown.auth.to_owned()),
+        ("keys", shown.keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         ("grants", shown.grants.join(" ")),
         ("redirect_uris", shown.redirect_uris.join(" ")),
         ("scope", shown.scope.clone()),
@@ -250,10 +279,31 @@ async fn remove(records: &Records, id: &str, out: &mut dyn Write) -> Result<(), 
     Ok(writeln!(out, "Client `{}` {done}, and {} ended.", visible(id), count(ended, "grant"))?)
 }
 
+/// The client goes on with other keys; what it was given stays.
+async fn jwks(records: &Records, id: &str, jwks: &str, out: &mut dyn Write) -> Result<(), Failed> {
+    let (client, _) = records.client(id).await?;
+    if client.live && client.auth != ClientAuth::PrivateKeyJwt {
+        return Err(Failed::Not(format!("client `{}` does not authenticate by a key pair", visible(id))));
+    }
+    records
+        .change(
+            async || records.client(id).await,
+            |drawn, now, client: &OwnedClient, at| {
+                let new = Client { jwks, ..client.as_view() };
+                Ok((&change_client(drawn, now, (client.as_view(), at), new)?).into())
+            },
+        )
+        .await?;
+    Ok(writeln!(out, "Client `{}` has other keys.", visible(id))?)
+}
+
 async fn secret(records: &Records, id: &str, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
     let (client, _) = records.client(id).await?;
     if client.live && client.auth == ClientAuth::Public {
         return Err(Failed::Not(format!("client `{}` is public, and has no secret", visible(id))));
+    }
+    if client.live && client.auth == ClientAuth::PrivateKeyJwt {
+        return Err(Failed::Not(format!("client `{}` has a key pair, and no secret: see `client jwks`", visible(id))));
     }
     let secret = Secret::draw()?;
     records

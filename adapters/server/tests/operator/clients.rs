@@ -1,6 +1,11 @@
 //! `valetkey client`.
 
 use crate::{Folder, PASSWORD};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use serde_json::json;
+use std::time::SystemTime;
+use valetkey::jose::Algorithm;
+use valetkey_aws_lc::SigningKey;
 
 #[test]
 fn a_secret_is_shown_once_and_kept_nowhere() {
@@ -118,4 +123,89 @@ fn a_removed_client_can_still_be_seen_and_its_id_is_not_used_again() {
     for command in ["show", "remove", "secret"] {
         assert!(folder.fails(&["client", command, "nobody"]).contains("no client `nobody`"));
     }
+}
+
+/// An assertion of a client for this server, signed by its key.
+fn assertion(key: &SigningKey, client_id: &str, audience: &str) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let id = format!("{now} {}", key.kid());
+    let claims = json!({"iss": client_id, "sub": client_id, "aud": audience, "exp": now + 60, "jti": id});
+    let part = |json: serde_json::Value| Base64UrlUnpadded::encode_string(json.to_string().as_bytes());
+    let message = format!("{}.{}", part(json!({"alg": key.public().algorithm.unwrap().as_str()})), part(claims));
+    let signature = key.sign(message.as_bytes()).unwrap();
+    format!("{message}.{}", Base64UrlUnpadded::encode_string(&signature))
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_pair_gets_tokens_by_what_it_signs_and_goes_on_with_another_key() {
+    let folder = Folder::new();
+    let file = folder.path().join("jwks.json");
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Rs256, Algorithm::Ps256] {
+        let (first, second) = (SigningKey::generate(algorithm).unwrap(), SigningKey::generate(algorithm).unwrap());
+        std::fs::write(&file, first.public_json()).unwrap();
+        let id = algorithm.as_str();
+        let add = ["client", "add", id, "--auth", "private_key_jwt", "--jwks", "jwks.json", "--scope", "read"];
+        assert_eq!(folder.ok(&add), format!("Client `{id}` is added.\n"), "there is no secret to show");
+        let shown = folder.ok(&["client", "show", id]);
+        assert!(shown.contains("private_key_jwt") && shown.contains(&format!("{} ({id})", first.kid())), "{shown}");
+        let shown = folder.json(&["client", "show", id]);
+        assert_eq!(shown[0]["auth"], "private_key_jwt");
+        assert_eq!(shown[0]["keys"], json!([{"kid": first.kid(), "alg": id}]));
+        assert!(folder.fails(&["client", "secret", id]).contains("client jwks"));
+
+        let server = folder.serve();
+        let ask = async |key: &SigningKey| {
+            let signed = assertion(key, id, &server.program.url);
+            let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+            let form =
+                [("grant_type", "client_credentials"), ("client_assertion_type", kind), ("client_assertion", &signed)];
+            server.program.post("/token", &form).await.status
+        };
+        assert_eq!((ask(&first).await, ask(&second).await), (200, 401), "{id}");
+        std::fs::write(&file, format!("{{\"keys\":[{}]}}", second.public_json())).unwrap();
+        assert_eq!(folder.ok(&["client", "jwks", id, "jwks.json"]), format!("Client `{id}` has other keys.\n"));
+        assert_eq!((ask(&first).await, ask(&second).await), (401, 200), "{id}");
+        drop(server);
+        assert_eq!(folder.events(&["--client", id])[..1], ["client_added"]);
+        assert!(folder.events(&["--client", id]).contains(&"client_secret_changed".to_owned()));
+    }
+}
+
+#[test]
+fn keys_that_cannot_be_a_clients_are_refused_as_wrong_usage_and_a_private_one_above_all() {
+    let folder = Folder::new();
+    let public = SigningKey::generate(Algorithm::Es256).unwrap().public_json();
+    let private = public.replacen('{', r#"{"d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","#, 1);
+    let open = SigningKey::generate(Algorithm::Rs256).unwrap().public_json().replace(r#","alg":"RS256""#, "");
+    for (text, why) in [
+        (private.as_str(), "private"),
+        (&format!(r#"{{"keys":[{public},{private}]}}"#), "private"),
+        (r#"{"kty":"oct","k":"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75","alg":"HS256"}"#, "shared"),
+        (&open, "alg"),
+        ("{}", "kty"),
+        (r#"{"keys":[]}"#, "public keys"),
+        ("not json", "expected"),
+        (&format!(r#"{{"keys":[{public},{public}]}}"#), "same kid"),
+    ] {
+        std::fs::write(folder.path().join("keys.json"), text).unwrap();
+        let ran = folder.run(&["client", "add", "x", "--auth", "private_key_jwt", "--jwks", "keys.json"], "");
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{text}");
+        assert!(ran.err.contains(why) && !ran.err.contains("870MB6gf") && !ran.err.contains("AyM1Sys"), "{}", ran.err);
+    }
+    std::fs::write(folder.path().join("keys.json"), &public).unwrap();
+    for (args, why) in [
+        (&["--auth", "private_key_jwt"][..], "--jwks"),
+        (&["--jwks", "keys.json"], "--auth private_key_jwt"),
+        (&["--auth", "private_key_jwt", "--jwks", "nowhere.json"], "nowhere.json"),
+        (&["--auth", "private_key_jwt", "--jwks", "keys.json", "--public"], "--public"),
+        (&["--auth", "private_key_jwt", "--jwks", "keys.json", "--secret-stdin"], "--secret-stdin"),
+        (&["--auth", "client_secret_jwt"], "client_secret, private_key_jwt"),
+    ] {
+        let ran = folder.run(&[&["client", "add", "x"], args].concat(), PASSWORD);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{args:?}");
+        assert!(ran.err.contains(why), "{}", ran.err);
+    }
+    assert!(!folder.path().join("valetkey.db").exists(), "nothing was made");
+    folder.add_client(&["web", "--redirect-uri", "https://web.example/cb"]);
+    assert!(folder.fails(&["client", "jwks", "web", "keys.json"]).contains("does not authenticate by a key pair"));
 }
