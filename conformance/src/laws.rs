@@ -4,6 +4,7 @@
 //! of the contract, and panics with the name of the law that is broken, what was expected and what happened. What a crash
 //! leaves is not tried here.
 
+mod blocking;
 mod meetings;
 mod model;
 mod pages;
@@ -12,6 +13,7 @@ mod sample;
 mod steps;
 mod trial;
 
+use blocking::Blocking;
 use std::panic::resume_unwind;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -94,6 +96,21 @@ pub fn store_laws<S: Store>(open: impl Fn() -> S) {
     for law in LAWS {
         store_law(law, &open);
     }
+}
+
+/// The same for a store that blocks: tries every law on it, by threads.
+///
+/// ```
+/// use valetkey_conformance::laws::blocking_store_laws;
+/// use valetkey_memory::MemoryStore;
+///
+/// blocking_store_laws(MemoryStore::new);
+/// ```
+///
+/// # Panics
+/// As [`store_laws`].
+pub fn blocking_store_laws<S: valetkey_blocking::store::Store + 'static>(open: impl Fn() -> S) {
+    store_laws(|| Blocking(open()));
 }
 
 /// Tries one of [`LAWS`]: for a test per law, or while mending a store.

@@ -1,7 +1,8 @@
 //! A store in memory: for a first program, for tests and examples. What it holds ends with the process.
 //!
-//! It keeps the store's contract to the letter, under one lock, and no events. `scan` and `sweep` walk every record
-//! while they hold the lock, which is quick enough for some hundred thousand of them.
+//! It serves async programs and those that block alike, keeps the store's contract to the letter, under one lock, and no
+//! events. `scan` and `sweep` walk every record while they hold the lock, which is quick enough for some hundred thousand
+//! of them.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, Store, StoreError};
+use valetkey_blocking::store::{By, Store, StoreError};
 
 /// A handle to records in memory; a clone is a handle to the same ones.
 ///
@@ -62,12 +63,12 @@ impl fmt::Debug for MemoryStore {
 }
 
 impl Store for MemoryStore {
-    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+    fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.rows();
         Ok(keys.map(|key| rows.get(&key?).map(|row| (row.record.clone(), row.version))))
     }
 
-    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+    fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
         let mut rows = self.rows();
         let at = |key| rows.get(&key).map(|row| row.version);
         let mut as_expected = true;
@@ -92,12 +93,7 @@ impl Store for MemoryStore {
         Ok(Committed::Applied)
     }
 
-    async fn scan(
-        &self,
-        by: By,
-        after: Option<Key>,
-        limit: usize,
-    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+    fn scan(&self, by: By, after: Option<Key>, limit: usize) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
         let rows = self.rows();
         let is_named = |key: &Key, row: &Row| match by {
             By::Kind(kind) => key.kind == kind,
@@ -113,7 +109,7 @@ impl Store for MemoryStore {
         Ok(found.into_iter().map(|(key, row)| (*key, row.record.clone(), row.version)).collect())
     }
 
-    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+    fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let mut rows = self.rows();
         let due: Vec<Key> =
             rows.iter().filter(|(_, row)| row.keep_until < now).map(|(key, _)| *key).take(limit).collect();
@@ -121,6 +117,30 @@ impl Store for MemoryStore {
             rows.remove(key);
         }
         Ok(due.len())
+    }
+}
+
+/// No call waits for more than the lock, so that a runtime's thread may make it too.
+impl valetkey_tokio::store::Store for MemoryStore {
+    async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        Store::load(self, keys)
+    }
+
+    async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        Store::commit(self, change)
+    }
+
+    async fn scan(
+        &self,
+        by: By,
+        after: Option<Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        Store::scan(self, by, after, limit)
+    }
+
+    async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        Store::sweep(self, now, limit)
     }
 }
 

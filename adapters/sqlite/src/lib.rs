@@ -16,6 +16,8 @@
 //! # }
 //! ```
 //!
+//! It serves programs with threads as well, by `valetkey_blocking::store::Store`.
+//!
 //! # What is promised
 //!
 //! `Applied` means that the change is in the log and the log is synced: it survives a crash of the process and of the
@@ -72,7 +74,7 @@ pub use backup::Report;
 pub use events::{EventFilter, EventId};
 pub use fault::OpenError;
 
-use read::{Read, Reader};
+use read::{Read, Reader, Slots};
 use row::{ChangeRow, Stored, seconds};
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -244,6 +246,13 @@ impl SqliteStore {
         answered.await.unwrap_or_else(|_| Err(self.stopped()))
     }
 
+    /// The same for a thread that blocks.
+    fn ask_blocking<J, T>(&self, queue: &mpsc::Sender<J>, job: impl FnOnce(Answer<T>) -> J) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        queue.blocking_send(job(answer)).map_err(|_| self.stopped())?;
+        answered.blocking_recv().unwrap_or_else(|_| Err(self.stopped()))
+    }
+
     fn stopped(&self) -> StoreError {
         let path = self.shared.path.display();
         StoreError::new(format!("a thread that works on {path} has stopped; start the program again"))
@@ -270,15 +279,7 @@ impl fmt::Debug for SqliteStore {
 impl Store for SqliteStore {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let keys = *keys;
-        let slots = self.ask(&self.loads, |answer| Read::Load { keys, answer }).await?;
-        let mut found = [const { None }; 4];
-        for (found, slot) in found.iter_mut().zip(slots) {
-            *found = match slot {
-                Some(stored) => Some(stored.decode().map(|(_, record, version)| (record, version))?),
-                None => None,
-            };
-        }
-        Ok(found)
+        found(self.ask(&self.loads, |answer| Read::Load { keys, answer }).await?)
     }
 
     async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
@@ -301,4 +302,40 @@ impl Store for SqliteStore {
         let (before, limit) = (seconds(now), rows(limit));
         self.ask(&self.writes, |answer| Job::forget(From::Records, before, limit, answer)).await
     }
+}
+
+/// For programs with threads. Each call blocks its thread and panics on one that runs async tasks.
+impl valetkey_blocking::store::Store for SqliteStore {
+    fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
+        let keys = *keys;
+        found(self.ask_blocking(&self.loads, |answer| Read::Load { keys, answer })?)
+    }
+
+    fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
+        let change = ChangeRow::encode(change)?;
+        self.ask_blocking(&self.writes, |answer| Job::commit(change, answer))
+    }
+
+    fn scan(&self, by: By, after: Option<Key>, limit: usize) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
+        let limit = rows(limit);
+        let page = self.ask_blocking(&self.pages, |answer| Read::Scan { by, after, limit, answer })?;
+        page.iter().map(Stored::decode).collect()
+    }
+
+    fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
+        let (before, limit) = (seconds(now), rows(limit));
+        self.ask_blocking(&self.writes, |answer| Job::forget(From::Records, before, limit, answer))
+    }
+}
+
+/// What a load found, decoded.
+fn found(slots: Slots) -> Result<OwnedFound, StoreError> {
+    let mut found = [const { None }; 4];
+    for (found, slot) in found.iter_mut().zip(slots) {
+        *found = match slot {
+            Some(stored) => Some(stored.decode().map(|(_, record, version)| (record, version))?),
+            None => None,
+        };
+    }
+    Ok(found)
 }
