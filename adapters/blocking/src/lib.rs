@@ -4,10 +4,14 @@
 //! Each module begins with an example. In the sources, `examples/custom_server` is a whole server with its own HTTP, store
 //! and pages.
 //!
-//! Features, on by default:
+//! Features, all but `rustls` on by default:
 //! - `server`: the authorization server and the guard of an API beside it, over any [`store::Store`] and for any HTTP
-//!   library.
+//!   library;
+//! - `client`: the client on ureq;
+//! - `rustls`: its TLS, without which it reaches servers on loopback only.
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod resource;
 #[cfg(feature = "server")]

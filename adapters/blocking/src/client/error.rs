@@ -1,0 +1,54 @@
+//! Why a request got no answer.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why nothing came back. Holds no secret.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The URL is neither https nor on loopback. Nothing was sent.
+    Insecure,
+    /// The request cannot be made. Nothing was sent.
+    Setup(Box<dyn Error + Send + Sync>),
+    /// The server could not be reached or broke off.
+    Unreachable(Box<dyn Error + Send + Sync>),
+    /// It took more than [`TIMEOUT`](super::TIMEOUT).
+    Timeout,
+    /// The body is longer than the request's duties allow.
+    TooLong,
+}
+
+impl From<ureq::Error> for SendError {
+    fn from(error: ureq::Error) -> Self {
+        match error {
+            ureq::Error::Timeout(_) => Self::Timeout,
+            ureq::Error::Http(_) | ureq::Error::BadUri(_) => Self::Setup(error.into()),
+            _ => Self::Unreachable(error.into()),
+        }
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Insecure => "the URL must be https, or http on loopback",
+            Self::Setup(_) => "the request cannot be made",
+            Self::Unreachable(_) if cfg!(not(feature = "rustls")) => {
+                "the server could not be reached; https takes feature `rustls`"
+            }
+            Self::Unreachable(_) => "the server could not be reached, or broke off",
+            Self::Timeout => "the server took too long to answer",
+            Self::TooLong => "the server answered more than is read",
+        })
+    }
+}
+
+impl Error for SendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Setup(error) | Self::Unreachable(error) => Some(error.as_ref()),
+            Self::Insecure | Self::Timeout | Self::TooLong => None,
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The client: the core's flows, sent by ureq.
+//!
+//! A flow writes its request, [`Transport::send`] sends it, and the flow reads what came back.
+//!
+//! ```no_run
+//! use valetkey::client::{ClientAuth, ClientCredentials, Config, Outcome};
+//! use valetkey::secret::SecretText;
+//! use valetkey_blocking::client::Transport;
+//!
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let auth = ClientAuth::Basic(SecretText::new("device-secret"));
+//! let config = Config::new("http://127.0.0.1:8080", "http://127.0.0.1:8080/token", "demo-device", auth)?;
+//! let flow = ClientCredentials::new(&config)?;
+//!
+//! let received = Transport::new().send(&flow.request(&mut [0; 1024])?)?;
+//! match flow.response(received.response(), &mut received.scratch())? {
+//!     Outcome::Tokens(tokens) => println!("{} bytes of token", tokens.access_token.expose().len()),
+//!     Outcome::Denied { status, error } => println!("refused with {status}: {}", error.error),
+//!     Outcome::After { seconds } => println!("busy; come again in {seconds:?} seconds"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod transport;
+
+pub use error::SendError;
+pub use transport::{Received, TIMEOUT, Transport};
+
+use valetkey::secret::Entropy;
+
+/// Draws the seed of one flow, such as [`Authorize`](valetkey::client::Authorize), from the operating system.
+///
+/// # Errors
+/// The operating system gives no random bytes.
+pub fn draw<const N: usize>() -> Result<Entropy<N>, getrandom::Error> {
+    let mut seed = [0; N];
+    getrandom::fill(&mut seed)?;
+    Ok(Entropy::new(seed))
+}

@@ -1,0 +1,139 @@
+//! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
+
+use super::SendError;
+use std::fmt;
+use std::io::Read;
+use std::time::Duration;
+use ureq::Agent;
+use ureq::config::ConfigBuilder;
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ureq::typestate::AgentScope;
+use valetkey::client::{Post, Response};
+use valetkey::text::uri;
+use zeroize::Zeroizing;
+
+/// How long a request may take in all.
+pub const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sends requests to an authorization server: over TLS unless it is on loopback, following no redirect, reading no more
+/// than the cap, and never twice. Cheap to clone; connections are kept for the next request.
+#[derive(Clone, Debug)]
+pub struct Transport {
+    agent: Agent,
+}
+
+impl Default for Transport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport {
+    /// By the certificates that this platform trusts, and without a proxy.
+    pub fn new() -> Self {
+        Self::with(|builder| builder)
+    }
+
+    /// With certificates, a proxy or connections of your own: `set` is given what [`Transport::new`] builds from. Redirects
+    /// and the timeout are set here, whatever it says.
+    pub fn with(set: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+        let builder = set(with_tls(Agent::config_builder().proxy(None)));
+        // An error status bears a body that says why.
+        let builder = builder.http_status_as_error(false).max_redirects(0).timeout_global(Some(TIMEOUT));
+        Self { agent: builder.build().new_agent() }
+    }
+
+    /// Sends the request once, whatever its duties say of retries.
+    ///
+    /// # Errors
+    /// [`SendError`]. But for [`SendError::Insecure`] and [`SendError::Setup`], the request may have arrived.
+    pub fn send(&self, post: &Post<'_>) -> Result<Received, SendError> {
+        if !uri::is_endpoint(post.url) {
+            return Err(SendError::Insecure);
+        }
+        let request = self.agent.post(post.url).header(CONTENT_TYPE, post.content_type).header(ACCEPT, post.accept);
+        let request = match post.authorization.map(sensitive) {
+            Some(value) => request.header(AUTHORIZATION, value?),
+            None => request,
+        };
+        receive(request.send(post.body)?, post.duties.body_cap)
+    }
+}
+
+/// A header's value that is not for logs.
+fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
+    let value = HeaderValue::from_str(text);
+    let mut value = value.map_err(|_| SendError::Setup("the credentials cannot stand in a header".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn receive(mut response: ureq::http::Response<ureq::Body>, cap: usize) -> Result<Received, SendError> {
+    let (status, headers) = (response.status().as_u16(), response.headers());
+    let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
+    // It never grows, so that no copy of a token is left behind.
+    let mut body = Zeroizing::new(vec![0; cap]);
+    let (mut reader, mut length) = (response.body_mut().as_reader(), 0);
+    loop {
+        let room = &mut body[length..];
+        let read = if room.is_empty() { reader.read(&mut [0]) } else { reader.read(room) };
+        match (read.map_err(ureq::Error::from)?, length == cap) {
+            (0, _) => break,
+            (_, true) => return Err(SendError::TooLong),
+            (read, false) => length += read,
+        }
+    }
+    body.truncate(length);
+    Ok(Received { status, content_type, retry_after, body })
+}
+
+/// A header's value, unless it came twice or is no text.
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
+    let mut values = headers.get_all(name).into_iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    Some(value.to_str().ok()?.to_owned())
+}
+
+/// What came back. The body is zeroed when this is dropped.
+pub struct Received {
+    status: u16,
+    content_type: Option<String>,
+    retry_after: Option<String>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl Received {
+    /// As a flow reads it.
+    pub fn response(&self) -> Response<'_> {
+        Response {
+            status: self.status,
+            content_type: self.content_type.as_deref(),
+            retry_after: self.retry_after.as_deref(),
+            body: &self.body,
+        }
+    }
+
+    /// As many bytes as reading it can take.
+    pub fn scratch(&self) -> Zeroizing<Vec<u8>> {
+        Zeroizing::new(vec![0; self.body.len()])
+    }
+}
+
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "rustls")]
+fn with_tls(builder: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
+    let provider = std::sync::Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::PlatformVerifier);
+    builder.tls_config(tls.unversioned_rustls_crypto_provider(provider).build())
+}
+
+#[cfg(not(feature = "rustls"))]
+const fn with_tls(builder: ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope> {
+    builder
+}
