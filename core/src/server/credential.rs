@@ -165,8 +165,11 @@ pub(super) fn refresh_is_ours(
 /// Appends a code or access token.
 pub(super) fn push_secret(w: &mut Writer<'_>, locator: Locator, secret: &[u8; 32]) {
     let mut bytes = [0; 48];
-    for (to, from) in bytes.iter_mut().zip(locator.0.iter().chain(secret)) {
-        *to = *from;
+    let (first, second) = bytes.split_at_mut_checked(16).unwrap_or_default();
+    for (part, from) in [(first, &locator.0[..]), (second, &secret[..])] {
+        for (to, from) in part.iter_mut().zip(from) {
+            *to = *from;
+        }
     }
     push_base64(w, &bytes);
     bytes.zeroize();

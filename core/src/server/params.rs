@@ -7,6 +7,7 @@ use super::record::Digest;
 use crate::text::buf::{Scratch, Span};
 use crate::text::form::{Encoded, Form, FormError};
 use crate::wire::header::{Header, is_media_type};
+use core::iter;
 
 /// Most bytes in a request's body or query.
 pub const MAX_REQUEST: usize = 8192;
@@ -71,16 +72,30 @@ pub(super) fn take<const N: usize>(
     names: [&str; N],
     scratch: &mut Scratch<'_>,
 ) -> Result<[Span; N], Fault> {
-    let mut spans = [Span::default(); N];
-    for (span, name) in spans.iter_mut().zip(names) {
-        let values = || form.pairs().filter(|(n, _)| n.is(name)).map(|(_, value)| value);
-        // A value that is joined by spaces holds none, or it would be read as two.
-        if name == "resource" && values().any(Encoded::has_space) {
-            return Err(Fault::BadResource);
+    let mut values = [None; N];
+    for (name, value) in form.pairs() {
+        if let Some((first, _)) = values.iter_mut().zip(names).find(|(_, wanted)| name.is(wanted)) {
+            first.get_or_insert(value);
         }
-        *span = decode(values(), scratch)?;
+    }
+    let mut spans = [Span::default(); N];
+    for ((span, name), first) in spans.iter_mut().zip(names).zip(values) {
+        *span = match first {
+            None => continue,
+            Some(_) if name == "resource" => resources(form, scratch)?,
+            Some(value) => decode(iter::once(value), scratch)?,
+        };
     }
     Ok(spans)
+}
+
+fn resources(form: Form<'_>, scratch: &mut Scratch<'_>) -> Result<Span, Fault> {
+    let values = || form.pairs().filter(|(name, _)| name.is("resource")).map(|(_, value)| value);
+    // A value that is joined by spaces holds none, or it would be read as two.
+    if values().any(Encoded::has_space) {
+        return Err(Fault::BadResource);
+    }
+    decode(values(), scratch)
 }
 
 fn decode<'a>(values: impl Iterator<Item = Encoded<'a>>, scratch: &mut Scratch<'_>) -> Result<Span, Fault> {

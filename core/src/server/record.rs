@@ -401,10 +401,15 @@ impl Digest {
         if text.len() != 64 {
             return None;
         }
-        let mut digits = text.chars();
+        let mut digits = text.bytes().map(|digit| match digit {
+            b'0'..=b'9' => Some(digit.wrapping_sub(b'0')),
+            b'a'..=b'f' => Some(digit.wrapping_sub(b'a' - 10)),
+            b'A'..=b'F' => Some(digit.wrapping_sub(b'A' - 10)),
+            _ => None,
+        });
         for byte in &mut digest {
-            let (high, low) = (digits.next()?.to_digit(16)?, digits.next()?.to_digit(16)?);
-            *byte = u8::try_from(high << 4 | low).ok()?;
+            let (high, low) = (digits.next()??, digits.next()??);
+            *byte = high << 4 | low;
         }
         Some(Self(digest))
     }

@@ -117,13 +117,18 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`TooSmall`] with the exact size, if it did not fit; the slice is zeroed then.
     pub fn finish(self) -> Result<&'b str, TooSmall> {
+        let written = self.end()?;
+        Ok(core::str::from_utf8(written).unwrap_or_default())
+    }
+
+    /// The same as bytes, for where what was written is not read at once: to look at each byte once more takes time.
+    fn end(self) -> Result<&'b [u8], TooSmall> {
         if self.len > self.buf.len() {
             // Each by itself, as zeroing slices takes a `memset` of its own in firmware.
             self.buf.iter_mut().for_each(Zeroize::zeroize);
             return Err(TooSmall { needed: self.len });
         }
-        let written = self.buf.get(..self.len).unwrap_or_default();
-        Ok(core::str::from_utf8(written).unwrap_or_default())
+        Ok(self.buf.get(..self.len).unwrap_or_default())
     }
 }
 
@@ -184,7 +189,7 @@ impl<'r> Scratch<'r> {
         let mut w = Writer::new(room);
         write(Texts(kept), &mut w);
         // What did not fit is zeroed already.
-        let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
+        let written = w.end().map_err(|TooSmall { .. }| Full)?.len();
         self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         let len = u16::try_from(written).map_err(|_| Full)?;
         let span = Span { at: self.used, len };
@@ -214,7 +219,7 @@ impl<'r> Scratch<'r> {
             found
         });
         far.zeroize();
-        let written = w.finish().map_err(|TooSmall { .. }| Full)?.len();
+        let written = w.end().map_err(|TooSmall { .. }| Full)?.len();
         self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         self.used = end.ok_or(Full)?;
         Ok(found.map(|found| (found, spans)))

@@ -2,8 +2,8 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#appendix-B>
 
-use super::{buf::Writer, grammar::Class};
-use core::fmt;
+use super::{buf::Writer, cut, grammar::Class};
+use core::{fmt, iter};
 
 /// Most parameters in one request or response, those without a value included.
 pub const MAX_PARAMETERS: usize = 32;
@@ -119,7 +119,7 @@ impl<'a> Encoded<'a> {
 
     /// The text itself, if no decoding is needed.
     pub fn plain(self) -> Option<&'a str> {
-        (!self.0.bytes().any(|b| b == b'%' || b == b'+')).then_some(self.0)
+        (!self.0.bytes().fold(false, |found, b| found | (b == b'%') | (b == b'+'))).then_some(self.0)
     }
 
     /// The decoded bytes one by one, for where no copy is wanted.
@@ -242,7 +242,8 @@ impl<'a> Form<'a> {
     /// [`FormError::TooMany`] before anything else is looked at; [`FormError::Escape`] in a name; [`FormError::Repeated`].
     pub fn new(text: &'a str, repeatable: &[&str]) -> Result<Self, FormError> {
         let form = Self(text);
-        if form.all().count() > MAX_PARAMETERS {
+        let separators = text.bytes().filter(|b| *b == b'&').count();
+        if separators >= MAX_PARAMETERS && form.all().count() > MAX_PARAMETERS {
             return Err(FormError::TooMany);
         }
         for (i, (name, _)) in form.all().enumerate() {
@@ -273,9 +274,17 @@ impl<'a> Form<'a> {
     }
 
     fn all(self) -> impl Iterator<Item = (Encoded<'a>, Encoded<'a>)> {
-        self.0.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (Encoded(name), Encoded(value))
+        let mut rest = self.0;
+        iter::from_fn(move || {
+            while !rest.is_empty() {
+                let (pair, after) = cut(rest, b'&').unwrap_or((rest, ""));
+                rest = after;
+                if !pair.is_empty() {
+                    let (name, value) = cut(pair, b'=').unwrap_or((pair, ""));
+                    return Some((Encoded(name), Encoded(value)));
+                }
+            }
+            None
         })
     }
 }

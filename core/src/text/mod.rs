@@ -13,3 +13,9 @@ pub mod uri;
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
+
+/// What stands before a byte of ASCII and after it, where it comes first.
+fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
+    let at = text.bytes().position(|b| b == byte)?;
+    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
+}

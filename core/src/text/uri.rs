@@ -2,7 +2,7 @@
 //!
 //! Single characters are searched for as lists of one: the search for a bare one links a panic path into firmware.
 
-use super::{buf::Writer, form, grammar::Class, same};
+use super::{buf::Writer, cut, form, grammar::Class, same};
 use core::fmt;
 
 /// A URI taken apart without changing it. [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3)
@@ -87,12 +87,6 @@ fn split_host(hostport: &[u8]) -> Option<(&[u8], &[u8])> {
         _ => after,
     };
     Some((host, after))
-}
-
-/// What stands before a byte of ASCII and after it, where it comes first.
-fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
-    let at = text.bytes().position(|b| b == byte)?;
-    Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
 /// Whether a host is this machine: `127.0.0.1`, `[::1]` or `localhost`.

@@ -19,6 +19,10 @@ pub fn string(w: &mut Writer<'_>, text: &str) {
 }
 
 fn escaped(w: &mut Writer<'_>, text: &str) {
+    // Most texts need no escape. To look at every byte is quicker than to stop at the first: many are looked at at once.
+    if !text.bytes().fold(false, |found, b| found | matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+        return w.push_str(text);
+    }
     for c in text.chars() {
         match c {
             '"' => w.push_str("\\\""),
