@@ -364,7 +364,7 @@ impl<'r> NeedCommit<'r> {
         if let (Some(assertion), Some(free)) = (self.m.caller.proven, free) {
             *free = put(assertion.key(&self.m), Absent, assertion.keep_until(self.m.now), Record::Used);
         }
-        Change { id: self.id(), puts, holds: self.holds(), event: Some(self.event()) }
+        Change { id: self.id(), puts, holds: self.holds(index), event: Some(self.event()) }
     }
 
     /// A key that this change alone writes.
@@ -380,14 +380,12 @@ impl<'r> NeedCommit<'r> {
         Version::drawn(bytes)
     }
 
-    /// An issuing change holds the records that decided: the client's and the account's.
-    fn holds(&self) -> [Option<(Key, Version)>; 2] {
-        if let Transition::End { .. } | Transition::EndAccess { .. } | Transition::Authenticate = self.transition {
-            return [None, None];
+    /// An issuing change holds the records that decided: the client's and the account's, both of its grant.
+    fn holds(&self, [account, client]: [Option<Key>; 2]) -> [Option<(Key, Version)>; 2] {
+        match self.transition {
+            Transition::End { .. } | Transition::EndAccess { .. } | Transition::Authenticate => [None, None],
+            _ => [client.zip(self.m.caller.version), account.zip(self.grant.account)],
         }
-        let client = self.m.caller.version.map(|at| (Key::client(self.m.text(self.m.caller.client_id)), at));
-        let account = self.grant.account.map(|at| (Key::account(self.m.text(self.grant.subject)), at));
-        [client, account]
     }
 
     /// A grant is kept while any of its codes and tokens could still be presented.
