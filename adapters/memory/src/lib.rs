@@ -65,7 +65,13 @@ impl fmt::Debug for MemoryStore {
 impl Store for MemoryStore {
     fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.rows();
-        Ok(keys.map(|key| rows.get(&key?).map(|row| (row.record.clone(), row.version))))
+        let mut found = OwnedFound::default();
+        for (found, key) in found.iter_mut().zip(keys) {
+            if let Some(row) = key.and_then(|key| rows.get(&key)) {
+                *found = Some((row.record.clone(), row.version));
+            }
+        }
+        Ok(found)
     }
 
     fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {

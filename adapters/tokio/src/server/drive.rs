@@ -6,14 +6,14 @@ use super::signing::{Signer, sign};
 use crate::store::{Store, StoreError};
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
 use valetkey::server::change::{Change, Committed, Event, EventKind, Key, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::OwnedRecord;
-use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
+use valetkey::server::{NeedOwner, Reply, Step};
 
 /// How long a store may take for one answer, resending included.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -63,11 +63,25 @@ pub async fn drive<'r, S: Store>(
 ) -> End<'r> {
     loop {
         step = match step {
-            Step::Client(need) => client(need, store).await,
-            Step::Load(need) => match in_time(store.load(need.keys())).await {
-                Some(loaded) => need.resume(found(&loaded)),
-                None => need.fail(),
-            },
+            // Clients are kept in the same store, so the commit holds the version that was found here.
+            Step::Client(need) => {
+                let keys = [Some(Key::client(need.id())), None, None, None];
+                let loaded = in_time(pin!(store.load(&keys))).await;
+                match &loaded {
+                    Some([None, ..]) => need.resume(None),
+                    Some([Some((OwnedRecord::Client(client), version)), ..]) => {
+                        need.resume(Some((&client.as_view(), Some(*version))))
+                    }
+                    _ => need.fail(),
+                }
+            }
+            Step::Load(need) => {
+                let loaded = in_time(pin!(store.load(need.keys()))).await;
+                match &loaded {
+                    Some(loaded) => need.resume(found(loaded)),
+                    None => need.fail(),
+                }
+            }
             Step::Verify(need) => {
                 let fits = match verifier {
                     Some(Verifier(verify)) => verify(need.secret(), need.hash()).await,
@@ -98,18 +112,6 @@ pub async fn drive<'r, S: Store>(
     }
 }
 
-/// Clients are kept in the same store, so the commit holds the version that was found here.
-async fn client<'r, S: Store>(need: NeedClient<'r>, store: &S) -> Step<'r> {
-    let Some(loaded) = in_time(store.load(&[Some(Key::client(need.id())), None, None, None])).await else {
-        return need.fail();
-    };
-    match &loaded[0] {
-        None => need.resume(None),
-        Some((OwnedRecord::Client(client), version)) => need.resume(Some((&client.as_view(), Some(*version)))),
-        Some(_) => need.fail(),
-    }
-}
-
 /// Commits a change and tells `tracing` of its event. After an error the outcome is unknown: the same change is sent
 /// again, which is harmless, until [`DEADLINE`]; then `None`.
 pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committed> {
@@ -133,7 +135,7 @@ pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committe
     }
 }
 
-async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+async fn in_time<T>(answer: Pin<&mut impl Future<Output = Result<T, StoreError>>>) -> Option<T> {
     match timeout_at(Instant::now() + DEADLINE, answer).await {
         Ok(Ok(answer)) => return Some(answer),
         Ok(Err(error)) => complain(&error),

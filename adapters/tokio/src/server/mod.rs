@@ -33,8 +33,8 @@ pub use valetkey::server::{AssertionAudience, BadServer, Owner, Policy, ServerKe
 use crate::http::{now, once};
 use crate::store::Store;
 use axum::body::Body;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -183,14 +183,16 @@ impl<S> AuthorizationServer<S> {
     }
 
     pub(crate) fn view<'r>(&'r self, keys: &'r [ServerKey], signing: &'r [Key<'r>]) -> Server<'r> {
-        Server::new(&self.issuer, self.policy, keys)
-            .and_then(|server| server.with_signing_keys(signing))
-            .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(&self.issuer)))
-            .and_then(|server| match self.client_keys {
-                Some((algorithms, verify)) => server.with_client_keys(algorithms, verify),
-                None => Ok(server),
-            })
-            .expect("it was checked when it was given")
+        let server = Server::new(&self.issuer, self.policy, keys).and_then(|server| server.with_signing_keys(signing));
+        let server = match &self.default_audience {
+            None => server,
+            Some(audience) => server.and_then(|server| server.with_default_audience(audience)),
+        };
+        let server = match self.client_keys {
+            None => server,
+            Some((algorithms, verify)) => server.and_then(|server| server.with_client_keys(algorithms, verify)),
+        };
+        server.expect("it was checked when it was given")
     }
 
     /// The public keys that check signed access tokens. <https://www.rfc-editor.org/rfc/rfc7517#section-8.5>
@@ -308,7 +310,7 @@ fn respond(reply: &Reply<'_>) -> Response {
 }
 
 fn written(reply: &Reply<'_>) -> Response {
-    let needed = match reply.write(&mut [0; 2048]) {
+    let needed = match reply.write(&mut [0; 1024]) {
         Ok(response) => return to_http(&response),
         Err(TooSmall { needed }) => needed,
     };
@@ -316,11 +318,27 @@ fn written(reply: &Reply<'_>) -> Response {
 }
 
 fn to_http(response: &valetkey::server::Response<'_>) -> Response {
-    let mut http = axum::http::Response::builder().status(response.status());
+    built(response).unwrap_or_else(|error| broken(&error))
+}
+
+fn built(response: &valetkey::server::Response<'_>) -> Result<Response, axum::http::Error> {
+    let mut http = Response::new(Body::from(response.body().to_owned()));
+    *http.status_mut() = StatusCode::from_u16(response.status())?;
     for (name, value) in response.headers() {
-        http = http.header(name, value);
+        let (name, value) = named(name, value)?;
+        http.headers_mut().insert(name, value);
     }
-    http.body(Body::from(response.body().to_owned())).unwrap_or_else(|error| broken(&error))
+    Ok(http)
+}
+
+/// Those that most replies have are ready: to make them of text would take longer than all the rest of a reply.
+fn named(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), axum::http::Error> {
+    Ok(match (name, value) {
+        ("Cache-Control", "no-store") => (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ("Pragma", "no-cache") => (PRAGMA, HeaderValue::from_static("no-cache")),
+        ("Content-Type", "application/json") => (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+        _ => (name.parse()?, value.parse()?),
+    })
 }
 
 /// What is wrong with this machine or program is told to its operator only.
