@@ -4,7 +4,7 @@
 
 use crate::limits::Limits;
 use crate::proxies::Proxies;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,38 +21,47 @@ struct All {
     /// These have no share.
     proxies: Proxies,
     table: Mutex<Table>,
+    /// How many turns were taken.
+    turns: AtomicU64,
     freed: Notify,
 }
+
+/// Connections by the turn in which each began to wait, or an earlier one: each request ends one wait and begins another, and
+/// takes no lock to tell of it. Who looks for the longest wait brings the order up to date, and takes out of the queues whoever
+/// is worked for; those come back when they wait again.
+type Queue = BTreeMap<u64, Arc<Place>>;
 
 #[derive(Debug, Default)]
 struct Table {
     open: usize,
+    waiting: Queue,
     shares: HashMap<IpAddr, Share>,
-    /// Those that wait for their peer, by the turn in which they began to.
-    waiting: BTreeMap<u64, Arc<Place>>,
-    last_turn: u64,
 }
 
 /// The connections of one address.
 #[derive(Debug, Default)]
 struct Share {
     open: usize,
-    waiting: BTreeSet<u64>,
+    waiting: Queue,
 }
 
 /// A connection as the table knows it.
 #[derive(Debug)]
 struct Place {
     address: Option<IpAddr>,
-    /// Its turn while it waits. Changed only while the table is locked.
+    /// Since which turn it waits.
     turn: AtomicU64,
+    /// Where it stands in the queues: changed only while the table is locked.
+    queued: AtomicU64,
     turned_out: Notify,
 }
 
 /// In `Place::turn`: the server is at work for it.
 const WORKING: u64 = 0;
-/// In `Place::turn`: no longer in the table.
+/// In `Place::turn`: it is no longer open.
 const GONE: u64 = u64::MAX;
+/// In `Place::queued`: it stands in no queue.
+const NOWHERE: u64 = 0;
 
 /// A connection's right to be open. It is given back when dropped.
 #[derive(Debug)]
@@ -70,6 +79,7 @@ impl Connections {
             most_per_address: number(limits.connections_per_address),
             proxies,
             table: Mutex::default(),
+            turns: AtomicU64::new(WORKING),
             freed: Notify::new(),
         }))
     }
@@ -91,12 +101,11 @@ impl Connections {
         loop {
             {
                 let mut table = self.0.lock();
-                let share = address.and_then(|address| table.shares.get(&address));
-                if let Some(share) = share.filter(|share| share.open >= self.0.most_per_address) {
-                    let longest = *share.waiting.first()?;
-                    table.turn_out(longest);
+                let share = address.and_then(|address| table.shares.get(&address)).map_or(0, |share| share.open);
+                if share >= self.0.most_per_address && !table.turn_out(address) {
+                    return None;
                 }
-                if table.open < self.0.most || table.make_room() {
+                if table.open < self.0.most || table.turn_out(None) {
                     return Some(self.0.seat(&mut table, address));
                 }
             }
@@ -106,7 +115,7 @@ impl Connections {
 
     /// Closes the connection that has waited for its peer the longest; `false` if there is none.
     pub(super) fn make_room(&self) -> bool {
-        self.0.lock().make_room()
+        self.0.lock().turn_out(None)
     }
 }
 
@@ -115,50 +124,71 @@ impl All {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One that none had before, and later than all of them.
+    fn next_turn(&self) -> u64 {
+        self.turns.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     fn seat(self: &Arc<Self>, table: &mut Table, address: Option<IpAddr>) -> Seat {
-        let place = Arc::new(Place { address, turn: AtomicU64::new(WORKING), turned_out: Notify::new() });
+        let turn = AtomicU64::new(self.next_turn());
+        let place = Arc::new(Place { address, turn, queued: AtomicU64::new(NOWHERE), turned_out: Notify::new() });
         table.open += 1;
         if let Some(address) = address {
             table.shares.entry(address).or_default().open += 1;
         }
-        table.wait(&place);
+        table.queue(&place);
         Seat { all: Arc::clone(self), place }
     }
 }
 
 impl Table {
-    /// Puts it at the end of those that wait.
-    fn wait(&mut self, place: &Arc<Place>) {
-        if !self.stop_waiting(place) {
-            return;
-        }
-        self.last_turn += 1;
-        place.turn.store(self.last_turn, Ordering::Relaxed);
-        self.waiting.insert(self.last_turn, Arc::clone(place));
-        if let Some(share) = place.address.and_then(|address| self.shares.get_mut(&address)) {
-            share.waiting.insert(self.last_turn);
+    /// Closes the connection that has waited for its peer the longest, of an address or of all; `false` if there is none.
+    fn turn_out(&mut self, address: Option<IpAddr>) -> bool {
+        loop {
+            let queue = match address {
+                Some(address) => self.shares.get(&address).map(|share| &share.waiting),
+                None => Some(&self.waiting),
+            };
+            let Some((&queued, place)) = queue.and_then(Queue::first_key_value) else { return false };
+            let place = Arc::clone(place);
+            self.unqueue(&place);
+            if place.turn.compare_exchange(queued, GONE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+                self.forget(&place);
+                place.turned_out.notify_one();
+                return true;
+            }
+            // It began to wait later than it stood here, unless it is worked for.
+            self.queue(&place);
         }
     }
 
-    /// `false` if it is no longer there at all.
-    fn stop_waiting(&mut self, place: &Place) -> bool {
-        let turn = place.turn.load(Ordering::Relaxed);
-        if turn == GONE {
-            return false;
-        }
-        self.waiting.remove(&turn);
-        if let Some(share) = place.address.and_then(|address| self.shares.get_mut(&address)) {
-            share.waiting.remove(&turn);
-        }
-        place.turn.store(WORKING, Ordering::Relaxed);
-        true
-    }
-
-    fn remove(&mut self, place: &Place) {
-        if !self.stop_waiting(place) {
+    /// Puts it where it belongs, if it waits and stands nowhere.
+    ///
+    /// All is sequentially consistent here and in [`Place::begin`]: of one that takes it out of the queues and looks at its
+    /// turn afterwards, and its own task that changes the turn and looks at the queues afterwards, one sees what the other did.
+    fn queue(&mut self, place: &Arc<Place>) {
+        let turn = place.turn.load(Ordering::SeqCst);
+        if matches!(turn, WORKING | GONE) || place.queued.load(Ordering::SeqCst) != NOWHERE {
             return;
         }
-        place.turn.store(GONE, Ordering::Relaxed);
+        place.queued.store(turn, Ordering::SeqCst);
+        self.waiting.insert(turn, Arc::clone(place));
+        if let Some(share) = place.address.and_then(|address| self.shares.get_mut(&address)) {
+            share.waiting.insert(turn, Arc::clone(place));
+        }
+    }
+
+    fn unqueue(&mut self, place: &Place) {
+        let queued = place.queued.swap(NOWHERE, Ordering::SeqCst);
+        self.waiting.remove(&queued);
+        if let Some(share) = place.address.and_then(|address| self.shares.get_mut(&address)) {
+            share.waiting.remove(&queued);
+        }
+    }
+
+    /// It is gone.
+    fn forget(&mut self, place: &Place) {
+        self.unqueue(place);
         self.open -= 1;
         let Some(address) = place.address else { return };
         if let Some(share) = self.shares.get_mut(&address) {
@@ -168,29 +198,27 @@ impl Table {
             }
         }
     }
+}
 
-    fn make_room(&mut self) -> bool {
-        let longest = self.waiting.first_key_value().map(|(turn, _)| *turn);
-        longest.inspect(|turn| self.turn_out(*turn)).is_some()
-    }
-
-    fn turn_out(&mut self, turn: u64) {
-        if let Some(place) = self.waiting.get(&turn).cloned() {
-            self.remove(&place);
-            place.turned_out.notify_one();
-        }
+impl Place {
+    /// Waits since a turn, or is worked for; nothing any more if it is gone. `false` if it waits and stands in no queue.
+    fn begin(&self, turn: u64) -> bool {
+        let begun = self.turn.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |was| (was != GONE).then_some(turn));
+        begun.is_err() || turn == WORKING || self.queued.load(Ordering::SeqCst) != NOWHERE
     }
 }
 
 impl Seat {
     /// The peer has done its part: from now on the server works for it.
     pub(super) fn works(&self) {
-        self.all.lock().stop_waiting(&self.place);
+        self.place.begin(WORKING);
     }
 
     /// The server has done its part.
     pub(super) fn waits(&self) {
-        self.all.lock().wait(&self.place);
+        if !self.place.begin(self.all.next_turn()) {
+            self.all.lock().queue(&self.place);
+        }
         // It can make room now.
         self.all.freed.notify_one();
     }
@@ -203,7 +231,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.all.lock().remove(&self.place);
+        if self.place.turn.swap(GONE, Ordering::SeqCst) != GONE {
+            self.all.lock().forget(&self.place);
+        }
         self.all.freed.notify_one();
     }
 }
@@ -274,6 +304,38 @@ mod tests {
         a.waits();
         drop(a);
         assert_eq!(all.open(), 1, "whoever is out does not come back, nor leave twice");
+    }
+
+    #[test]
+    fn whoever_waits_in_the_end_can_make_room_whatever_went_on_at_once() {
+        let all = connections(99, 99);
+        let busy = AtomicU64::new(4);
+        let seats: Vec<Seat> = std::thread::scope(|scope| {
+            let threads = [(); 4].map(|()| {
+                scope.spawn(|| {
+                    let mut seat = admit(&all, "192.0.2.1");
+                    for _ in 0..5_000 {
+                        seat.works();
+                        seat.waits();
+                        if seat.place.turn.load(Ordering::SeqCst) == GONE {
+                            seat = admit(&all, "192.0.2.1");
+                        }
+                    }
+                    busy.fetch_sub(1, Ordering::SeqCst);
+                    seat
+                })
+            });
+            while busy.load(Ordering::SeqCst) > 0 {
+                all.make_room();
+            }
+            threads.map(|thread| thread.join().unwrap()).into()
+        });
+        let open = seats.iter().filter(|seat| !is_out(seat)).count();
+        assert_eq!(all.open(), open);
+        for left in (0..open).rev() {
+            assert!(all.make_room());
+            assert_eq!(all.open(), left);
+        }
     }
 
     #[test]
