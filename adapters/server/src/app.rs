@@ -3,7 +3,7 @@
 //! What it passes are functions that call each other, and no layers of axum: each of those boxes the answer once more and
 //! clones all that lies below it, for every request, and a few of them cost more than the answer.
 
-use crate::cors::Sharing;
+use crate::cors::{Shared, Sharing};
 use crate::guesses::Direct;
 use crate::host;
 use crate::metrics::Observer;
@@ -72,34 +72,45 @@ impl App {
 
     /// Answers a request of `peer`.
     pub(crate) async fn answer(&self, request: Request, peer: SocketAddr) -> Response {
-        let Some(observer) = &self.observer else { return self.guard(request, peer).await };
-        let mut running = observer.begin(request.uri().path());
-        let response = self.guard(request, peer).await;
-        running.answered(&response);
+        let mut running = self.observer.as_ref().map(|observer| observer.begin(request.uri().path()));
+        let response = if self.local_only && !host::is_called(&request) {
+            host::misdirected()
+        } else {
+            let shared = match &self.sharing {
+                Some(sharing) => sharing.of(request.method(), request.uri().path(), request.headers()).await,
+                None => None,
+            };
+            let mut response = match shared.as_ref().and_then(Shared::preflight) {
+                Some(response) => response,
+                None => self.route(request, peer).await,
+            };
+            if let Some(shared) = shared {
+                shared.share(&mut response);
+            }
+            response
+        };
+        if let Some(running) = &mut running {
+            running.answered(&response);
+        }
         response
     }
 
-    async fn guard(&self, request: Request, peer: SocketAddr) -> Response {
-        if self.local_only && !host::is_called(&request) {
-            return host::misdirected();
-        }
-        match &self.sharing {
-            Some(sharing) => sharing.answer(request, |request| self.route(request, peer)).await,
-            None => self.route(request, peer).await,
-        }
-    }
-
-    async fn route(&self, mut request: Request, peer: SocketAddr) -> Response {
+    fn route(&self, mut request: Request, peer: SocketAddr) -> Answer {
         match &self.token {
             Some(token) if request.method() == Method::POST && request.uri().path() == token.path() => {
-                return token.answer(request, peer).await;
+                token.answer(request, peer)
             }
-            _ => {}
+            _ => {
+                request.extensions_mut().insert(ConnectInfo(peer));
+                let answer = self.routes.clone().call(request);
+                Box::pin(async move { answer.await.unwrap_or_else(|never| match never {}) })
+            }
         }
-        request.extensions_mut().insert(ConnectInfo(peer));
-        self.routes.clone().call(request).await.unwrap_or_else(|never| match never {})
     }
 }
+
+/// Boxed once, and no part of what awaits it: such a future is several kilobytes, and moving it costs as much as its work.
+pub(crate) type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// So that it can be a part of other routes, which pass on who the peer is.
 impl Service<Request> for App {

@@ -10,7 +10,6 @@
 use crate::config::metadata_url;
 use crate::database::in_time;
 use crate::pages::Site;
-use axum::extract::Request;
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
@@ -73,30 +72,16 @@ impl Sharing {
         Self { paths, origins: Arc::default(), registered: Box::new(registered), clock: Box::new(clock) }
     }
 
-    /// Answers a request as `next` does, and shares the answer. Anything that may refuse a request belongs into `next`, as a
-    /// client must be able to read what it is told.
-    pub(crate) async fn answer<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> Response
-    where
-        F: Future<Output = Response>,
-    {
-        let Some(method) = self.paths.method(request.uri().path()) else { return next(request).await };
-        let origin = match one_origin(request.headers()) {
-            Some(origin) if self.has(&origin).await => Some(origin),
+    /// With whom the answer to a request is shared; nothing if what it asks for is not shared with anyone.
+    pub(crate) async fn of(&self, method: &Method, path: &str, headers: &HeaderMap) -> Option<Shared> {
+        let shared = self.paths.method(path)?;
+        let origin = match one_origin(headers) {
+            Some(origin) if self.has(&origin).await => HeaderValue::try_from(origin).ok(),
             _ => None,
         };
-        let preflight =
-            request.method() == Method::OPTIONS && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        let mut response = match &origin {
-            Some(_) if preflight => allowed(method),
-            _ => next(request).await,
-        };
-        let headers = response.headers_mut();
-        headers.append(VARY, BY_ORIGIN);
-        if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-        }
-        response
+        let asks = method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let preflight = (asks && origin.is_some()).then_some(shared);
+        Some(Shared { origin, preflight })
     }
 
     /// Whether the origin is that of a live client.
@@ -123,6 +108,31 @@ impl Sharing {
             drop(reading);
         });
         read.await.is_ok() && origins.fresh(origin, now).unwrap_or(false)
+    }
+}
+
+/// With whom an answer is shared. Whatever refuses a request gives its answer here too, as a client must be able to read
+/// what it is told.
+pub(crate) struct Shared {
+    origin: Option<HeaderValue>,
+    /// What the browser may do, where it only asks.
+    preflight: Option<&'static str>,
+}
+
+impl Shared {
+    /// The answer to a browser that only asks whether it may send a request.
+    pub(crate) fn preflight(&self) -> Option<Response> {
+        self.preflight.map(allowed)
+    }
+
+    /// Shares an answer.
+    pub(crate) fn share(self, response: &mut Response) {
+        let headers = response.headers_mut();
+        headers.append(VARY, BY_ORIGIN);
+        if let Some(origin) = self.origin {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+        }
     }
 }
 

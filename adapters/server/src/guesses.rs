@@ -1,6 +1,7 @@
 //! Guessing the secrets of clients is slowed down at every endpoint that takes one, for each client and address together:
 //! a stranger elsewhere cannot hold a client back. <https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1>
 
+use crate::app::Answer;
 use crate::headers::NO_STORE;
 use crate::pages::Site;
 use crate::proxies::Proxies;
@@ -13,7 +14,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use std::fmt;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valetkey::error::ErrorCode;
 use valetkey::server::Endpoint;
@@ -48,12 +48,16 @@ pub struct Direct {
     answer: Box<dyn Fn(Request, Peer) -> Answer + Send + Sync>,
 }
 
-type Answer = Pin<Box<dyn Future<Output = Response> + Send>>;
-
 impl Direct {
     fn to_token<S: Store>(path: String, slowed: &Arc<Slowed<S>>) -> Self {
         let slowed = Arc::clone(slowed);
-        Self { path, answer: Box::new(move |request, peer| Box::pin(token(State(Arc::clone(&slowed)), peer, request))) }
+        let answer = move |request, peer| -> Answer {
+            // The room first, so that a future of kilobytes is made where it stays: `Box::pin` would copy all of it.
+            let room = Box::new_uninit();
+            let answer = Box::write(room, token(State(Arc::clone(&slowed)), peer, request));
+            Box::into_pin(answer)
+        };
+        Self { path, answer: Box::new(answer) }
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -105,7 +109,7 @@ impl<S> Slowed<S> {
         let (headers, body) = (parts.headers, read(body).await);
         let address = self.proxies.client(peer.ip(), &headers);
         // Which client it is takes reading the request, so that is asked only where it matters.
-        let someone_waits = self.lock().someone_waits((self.clock)());
+        let someone_waits = self.lock().someone_waits(&self.clock);
         if someone_waits
             && let Some(client) = self.server.client(&headers, &body)
             && let Err(Wait(seconds)) = self.lock().ask(client, address, (self.clock)())

@@ -51,9 +51,8 @@ struct Running<'m> {
 }
 
 impl Running<'_> {
-    fn end<T>(mut self, result: Result<T, StoreError>, answer: impl FnOnce(&T) -> Answer) -> Result<T, StoreError> {
+    fn end<T>(mut self, result: &Result<T, StoreError>, answer: impl FnOnce(&T) -> Answer) {
         self.answer = result.as_ref().map_or(Answer::Error, answer);
-        result
     }
 }
 
@@ -66,12 +65,15 @@ impl Drop for Running<'_> {
 impl<S: Store> Store for Measured<S> {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let running = self.begin(Verb::Load);
-        running.end(self.store.load(keys).await, |_| Answer::Ok)
+        let result = self.store.load(keys).await;
+        running.end(&result, |_| Answer::Ok);
+        result
     }
 
     async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
         let running = self.begin(Verb::Commit);
-        let result = running.end(self.store.commit(change).await, |committed| match committed {
+        let result = self.store.commit(change).await;
+        running.end(&result, |committed| match committed {
             Committed::Applied => Answer::Applied,
             Committed::Conflict => Answer::Conflict,
         });
@@ -88,11 +90,15 @@ impl<S: Store> Store for Measured<S> {
         limit: usize,
     ) -> Result<Vec<(Key, OwnedRecord, Version)>, StoreError> {
         let running = self.begin(Verb::Scan);
-        running.end(self.store.scan(by, after, limit).await, |_| Answer::Ok)
+        let result = self.store.scan(by, after, limit).await;
+        running.end(&result, |_| Answer::Ok);
+        result
     }
 
     async fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {
         let running = self.begin(Verb::Sweep);
-        running.end(self.store.sweep(now, limit).await, |_| Answer::Ok)
+        let result = self.store.sweep(now, limit).await;
+        running.end(&result, |_| Answer::Ok);
+        result
     }
 }

@@ -103,8 +103,8 @@ impl Default for Guesses {
 
 impl Guesses {
     /// Whether any request may have to wait; if not, none need be asked about.
-    pub const fn someone_waits(&self, now: u64) -> bool {
-        now < self.all_free
+    pub fn someone_waits(&self, now: impl FnOnce() -> u64) -> bool {
+        self.all_free > 0 && now() < self.all_free
     }
 
     /// Asks whether a request that names this client may be served now.

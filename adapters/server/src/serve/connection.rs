@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
-use hyper::service::Service as HyperService;
+use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::future::poll_fn;
@@ -125,8 +125,7 @@ async fn talk(
     mut stop: watch::Receiver<bool>,
 ) {
     let io = TokioIo::new(Paced { stream, pace: Arc::clone(pace) });
-    let service = Service { common: Arc::clone(common), peer, pace: Arc::clone(pace) };
-    let mut http = common.http.serve_connection(io, service);
+    let mut http = common.http.serve_connection(io, service_fn(|request| answer(common, peer, pace, request)));
     let mut stopping = false;
     let cut_off = loop {
         tokio::select! {
@@ -175,40 +174,29 @@ async fn talk(
     }
 }
 
-/// The application for one connection.
-struct Service {
-    common: Arc<Common>,
+/// Answers one request of a connection.
+async fn answer(
+    common: &Common,
     peer: SocketAddr,
-    pace: Arc<Pace>,
-}
-
-impl HyperService<Request<Incoming>> for Service {
-    type Response = Response<Sent>;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let (common, peer, pace) = (Arc::clone(&self.common), self.peer, Arc::clone(&self.pace));
-        let with_body = !request.body().is_end_stream();
-        pace.begins(with_body);
-        let request = request.map(|body| Body::new(Received { body, pace: Arc::clone(&pace) }));
-        Box::pin(async move {
-            let mut answer = {
-                let mut answer = pin!(common.app.answer(request, peer));
-                poll_fn(|cx| match pace.is_late() {
-                    Some(phase) => Poll::Ready(too_late(phase)),
-                    None => answer.as_mut().poll(cx),
-                })
-                .await
-            };
-            if pace.phase() == Phase::Body {
-                // The rest of the body is not read, so what follows it could not be either.
-                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            pace.answers();
-            Ok(answer.map(|body| Sent { body, pace }))
+    pace: &Arc<Pace>,
+    request: Request<Incoming>,
+) -> Result<Response<Sent>, Infallible> {
+    pace.begins(!request.body().is_end_stream());
+    let request = request.map(|body| Body::new(Received { body, pace: Arc::clone(pace) }));
+    let mut answer = {
+        let mut answer = pin!(common.app.answer(request, peer));
+        poll_fn(|cx| match pace.is_late() {
+            Some(phase) => Poll::Ready(too_late(phase)),
+            None => answer.as_mut().poll(cx),
         })
+        .await
+    };
+    if pace.phase() == Phase::Body {
+        // The rest of the body is not read, so what follows it could not be either.
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    pace.answers();
+    Ok(answer.map(|body| Sent { body, pace: Arc::clone(pace) }))
 }
 
 /// The answer to a request that was in this phase when its time was over.
