@@ -39,6 +39,7 @@ pub(crate) fn server(issuer: &str) -> Result<AuthorizationServer<MyStore>, Box<d
         name: "A device",
         auth: ClientAuth::Drawn,
         secret: &secrets[0],
+        jwks: "",
         redirect_uris: "",
         grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
         scope: "telemetry:write",

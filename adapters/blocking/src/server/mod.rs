@@ -36,13 +36,13 @@ pub use drive::{DEADLINE, End, Verify, commit, drive};
 pub use http::{Request, Response, header};
 pub use signing::{Sign, Signing, SigningKey};
 pub use valetkey::server::fault::Fault;
-pub use valetkey::server::{BadServer, FormRequest, NeedOwner, Owner, Policy, ServerKey};
+pub use valetkey::server::{AssertionAudience, BadServer, FormRequest, NeedOwner, Owner, Policy, ServerKey};
 
 use crate::store::Store;
 use http::respond;
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
-use valetkey::jose::Key;
+use valetkey::jose::{Algorithms, Key, VerifyBy};
 use valetkey::secret::{Entropy, SecretText};
 use valetkey::server::{ENTROPY, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
 use valetkey::time::UnixTime;
@@ -56,6 +56,7 @@ pub struct AuthorizationServer<S> {
     default_audience: Option<String>,
     scopes: String,
     verify: Option<Box<Verify>>,
+    client_keys: Option<(Algorithms, VerifyBy)>,
     store: S,
 }
 
@@ -73,8 +74,8 @@ impl<S: Store> AuthorizationServer<S> {
     pub fn new(issuer: impl Into<String>, policy: Policy, keys: Vec<ServerKey>, store: S) -> Result<Self, BadServer> {
         let issuer = issuer.into();
         Server::new(&issuer, policy, &keys)?;
-        let (signing, default_audience, scopes, verify) = (None, None, String::new(), None);
-        Ok(Self { issuer, policy, keys, signing, default_audience, scopes, verify, store })
+        let (signing, default_audience, scopes, verify, client_keys) = (None, None, String::new(), None, None);
+        Ok(Self { issuer, policy, keys, signing, default_audience, scopes, verify, client_keys, store })
     }
 
     /// The scopes that the metadata names, space-separated; none without it.
@@ -88,6 +89,16 @@ impl<S: Store> AuthorizationServer<S> {
     #[must_use]
     pub fn with_verifier(self, verify: impl Fn(SecretText<'_>, &str) -> Option<bool> + Send + Sync + 'static) -> Self {
         Self { verify: Some(Box::new(verify)), ..self }
+    }
+
+    /// Takes clients that prove who they are by an assertion (`private_key_jwt`), signed by one of these algorithms. See
+    /// [`Server::with_client_keys`].
+    ///
+    /// # Errors
+    /// [`BadServer::ClientKeys`].
+    pub fn with_client_keys(self, algorithms: Algorithms, verify: VerifyBy) -> Result<Self, BadServer> {
+        Server::new(&self.issuer, self.policy, &self.keys)?.with_client_keys(algorithms, verify)?;
+        Ok(Self { client_keys: Some((algorithms, verify)), ..self })
     }
 
     /// By which keys the access tokens of those clients are signed whose records say so.
@@ -132,7 +143,7 @@ impl<S: Store> AuthorizationServer<S> {
 
     /// A request to the introspection endpoint by POST.
     pub fn introspect(&self, request: &FormRequest<'_>) -> Response {
-        self.run(|server, now, _, scratch| introspect(server, request, now, scratch))
+        self.run(|server, now, seed, scratch| introspect(server, request, now, seed, scratch))
     }
 
     /// The public keys that check signed access tokens; 404 without any.
@@ -180,6 +191,10 @@ impl<S: Store> AuthorizationServer<S> {
         Server::new(&self.issuer, self.policy, &self.keys)
             .and_then(|server| server.with_signing_keys(signing_keys))
             .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(&self.issuer)))
+            .and_then(|server| match self.client_keys {
+                Some((algorithms, verify)) => server.with_client_keys(algorithms, verify),
+                None => Ok(server),
+            })
             .expect("it was checked when it was given")
     }
 }

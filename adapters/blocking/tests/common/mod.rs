@@ -38,6 +38,7 @@ pub(crate) fn client<'a>(client_id: &'a str, secret: &'a str, scope: &'a str) ->
         name: "A client",
         auth: ClientAuth::Drawn,
         secret,
+        jwks: "",
         redirect_uris: REDIRECT_URI,
         grant_types: GrantTypes { authorization_code: true, client_credentials: true, refresh_token: true },
         scope,
