@@ -153,6 +153,7 @@ const FUNCTIONS: &[Row] = &[
 const FLOWS: &[Row] = &[
     ("client credentials: asked for, issued, used, introspected, revoked", flows::client_credentials),
     ("refusals of clients", flows::refusals),
+    ("assertions: signed, for tokens of each grant, and refused", flows::signed_requests),
     ("code: URL, consent, pause, callback, export and import, redeemed, used, replayed", flows::code),
     ("a callback that says no", flows::denied),
     ("refresh: rotated, in the grace window, replayed", flows::refresh),

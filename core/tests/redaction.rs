@@ -24,6 +24,7 @@ type Row = (&'static str, fn(&mut Hidden));
 #[rustfmt::skip] // one line each
 const TYPES: &[Row] = &[
     // public types: begin
+    ("client::Assertion", flows::signed_requests),
     ("client::ClientAuth", flows::code),
     ("client::ClientCredentials", flows::client_credentials),
     ("client::Config", flows::code),
@@ -32,11 +33,13 @@ const TYPES: &[Row] = &[
     ("client::Error", values::client_errors),
     ("client::Exchange", flows::code),
     ("client::ImportError", values::client_errors),
+    ("client::NeedSign", flows::signed_requests),
     ("client::Outcome", flows::code),
     ("client::Post", flows::code),
     ("client::Refresh", flows::refresh),
     ("client::Response", flows::code),
     ("client::Retry", values::client_errors),
+    ("client::SignatureError", flows::signed_requests),
     ("client::Tokens", flows::code),
     ("client::authorize::Authorize", flows::code),
     ("client::authorize::Denied", flows::denied),

@@ -6,18 +6,25 @@ mod common;
 use axum::Router;
 use axum::response::Redirect;
 use axum::routing::post;
-use common::{REDIRECT_URI, Running, start, start_with};
+use base64ct::{Base64UrlUnpadded, Encoding};
+use common::{REDIRECT_URI, Running, client, put, start, start_with};
+use ed25519_dalek::{Signer, SigningKey};
 use reqwest::header::LOCATION;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::SystemTime;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
-use valetkey::client::{Authorize, ClientAuth, ClientCredentials, Config, Duties, Error, Outcome, Post, Refresh};
+use valetkey::client::{
+    Assertion, Authorize, ClientAuth, ClientCredentials, Config, Duties, Error, Outcome, Post, Refresh,
+};
+use valetkey::jose::{Algorithm, Algorithms, parts};
 use valetkey::secret::SecretText;
+use valetkey::server::record::{self, Client, GrantTypes};
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
 use valetkey_tokio::client::{SendError, Transport, draw};
-use valetkey_tokio::server::{Answer, Begun, Owner};
+use valetkey_tokio::server::{Answer, AuthorizationServer, Begun, Owner, router};
 
 const DEVICE: ClientAuth<'_> = ClientAuth::Basic(SecretText::new("device-secret"));
 
@@ -41,6 +48,38 @@ async fn a_client_gets_a_token_for_itself() {
         let Outcome::Tokens(tokens) = flow.response(received.response(), &mut scratch).unwrap() else { panic!() };
         assert_eq!(tokens.scope, "telemetry:write");
         assert_eq!(run.introspect(tokens.access_token.expose()).await["active"], true);
+    }
+}
+
+#[tokio::test]
+async fn a_client_with_a_key_pair_gets_tokens_by_what_it_signs() {
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let x = Base64UrlUnpadded::encode_string(key.verifying_key().as_bytes());
+    let jwks = serde_json::json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "1"}]}).to_string();
+    let set = |server: AuthorizationServer<_>| {
+        server.with_client_keys(Algorithms::of(&[Algorithm::EdDsa]), parts::verify).unwrap()
+    };
+    let run = start_with(MemoryStore::new(), set, router).await;
+    let grant_types = GrantTypes { client_credentials: true, ..GrantTypes::default() };
+    let auth = record::ClientAuth::PrivateKeyJwt;
+    put(run.server.store(), &Client { auth, jwks: &jwks, grant_types, ..client("keyed", "", "read") }).await;
+
+    let endpoint = format!("{}/token", run.url);
+    let config = Config::new(&run.url, &endpoint, "keyed", ClientAuth::PrivateKeyJwt).unwrap();
+    let flow = ClientCredentials::new(&config).unwrap();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let mut buf = [0; 2048];
+    for _ in 0..2 {
+        let assertion = Assertion::new(Algorithm::EdDsa, "1", UnixTime(now), draw().unwrap()).unwrap();
+        let need = flow.sign(&assertion, &mut buf).unwrap();
+        let signature = key.sign(need.message()).to_bytes();
+        let request = need.resume(&signature).unwrap();
+        let received = transport().send(&request).await.unwrap();
+        let mut scratch = received.scratch();
+        let Outcome::Tokens(tokens) = flow.response(received.response(), &mut scratch).unwrap() else { panic!() };
+        assert_eq!(tokens.scope, "read");
+        let again = transport().send(&request).await.unwrap();
+        assert_eq!(again.response().status, 401, "an assertion is good once");
     }
 }
 

@@ -31,7 +31,7 @@ use crate::error::TooSmall;
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-4.4>
 #[derive(Clone, Copy, Debug)]
 pub struct ClientCredentials<'c> {
-    cfg: &'c Config<'c>,
+    pub(super) cfg: &'c Config<'c>,
 }
 
 impl<'c> ClientCredentials<'c> {
@@ -42,7 +42,7 @@ impl<'c> ClientCredentials<'c> {
     pub const fn new(cfg: &'c Config<'c>) -> Result<Self, ConfigError> {
         match cfg.auth {
             ClientAuth::Public => Err(ConfigError::ClientSecret),
-            ClientAuth::Basic(_) | ClientAuth::Body(_) => Ok(Self { cfg }),
+            ClientAuth::Basic(_) | ClientAuth::Body(_) | ClientAuth::PrivateKeyJwt => Ok(Self { cfg }),
         }
     }
 
@@ -55,10 +55,16 @@ impl<'c> ClientCredentials<'c> {
     where
         'c: 'b,
     {
-        let mut draft = Draft::new(self.cfg, buf, "client_credentials");
-        draft.pair("scope", self.cfg.scope);
-        draft.target(self.cfg);
-        draft.finish(self.cfg, Retry::Safe)
+        self.draft(self.cfg, buf).finish(self.cfg, Retry::Safe)
+    }
+
+    /// The body, up to an assertion.
+    #[inline]
+    pub(super) fn draft<'b>(&self, cfg: &Config<'_>, buf: &'b mut [u8]) -> Draft<'b> {
+        let mut draft = Draft::new(cfg, buf, "client_credentials");
+        draft.pair("scope", cfg.scope);
+        draft.target(cfg);
+        draft
     }
 
     /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice.

@@ -18,6 +18,9 @@ pub enum ClientAuth<'c> {
     Body(SecretText<'c>),
     /// No secret, as in a browser or a native application: the client just names itself.
     Public,
+    /// A key pair, `private_key_jwt`: the flow's `sign` in place of its `request` writes an
+    /// [`Assertion`](super::Assertion). <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>
+    PrivateKeyJwt,
 }
 
 /// A client and the one server that it asks. All that decides what a token is good for (`scope`, `resource`, `audience`)
@@ -191,6 +194,10 @@ pub enum ConfigError {
     Audience,
     /// The refresh token is empty, or has a character outside printable ASCII.
     RefreshToken,
+    /// An assertion cannot be signed by an algorithm with a shared secret.
+    Algorithm,
+    /// The clock was never set, so that nothing can be signed yet.
+    Clock,
 }
 
 impl fmt::Display for ConfigError {
@@ -208,6 +215,8 @@ impl fmt::Display for ConfigError {
             Self::Resource => "each resource must be an absolute URI without fragment",
             Self::Audience => "the audience must be printable ASCII",
             Self::RefreshToken => "the refresh token must be printable ASCII",
+            Self::Algorithm => "an assertion takes an algorithm with a key pair",
+            Self::Clock => "the clock was never set: nothing can be signed before it is",
         })
     }
 }

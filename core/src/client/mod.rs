@@ -12,6 +12,8 @@
 //!  Refresh --request--> (send) --response--> Tokens | Denied | After
 //! ```
 //!
+//! A client with a key pair writes by `sign`, which leads to its request by way of a signature: see [`Assertion`].
+//!
 //! What writes takes `&self` and a slice, and may be repeated: a slice that is too small gets the exact size as answer, and
 //! nothing is left in it. What goes on to the next state takes `self`. A [`Post`] carries the [`Duties`] of its transport.
 //! What is wrong is told by who is at fault: the caller by [`ConfigError`], [`ImportError`] and
@@ -86,6 +88,7 @@
 //! }
 //! ```
 
+mod assertion;
 pub mod authorize;
 mod client_credentials;
 mod config;
@@ -98,6 +101,7 @@ mod refresh;
 
 pub use crate::error::TooSmall;
 pub use crate::wire::token_response::{ErrorResponse, Fault, Forms, Leniency, Member};
+pub use assertion::{Assertion, NeedSign, SignatureError};
 pub use authorize::{Authorize, CallbackError, Denied, Rejected};
 pub use client_credentials::ClientCredentials;
 pub use config::{ClientAuth, Config, ConfigError};

@@ -72,7 +72,7 @@ pub enum Retry {
 /// What reads the [`Config`] is inlined where a flow begins: there the compiler sees what is not configured, and leaves out
 /// what would write it.
 pub(super) struct Draft<'b> {
-    w: Writer<'b>,
+    pub(super) w: Writer<'b>,
     body_at: usize,
 }
 

@@ -28,7 +28,7 @@ use crate::{
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-6>
 #[derive(Clone, Copy, Debug)]
 pub struct Refresh<'c> {
-    cfg: &'c Config<'c>,
+    pub(super) cfg: &'c Config<'c>,
     refresh_token: SecretText<'c>,
     scope: &'c str,
 }
@@ -58,11 +58,17 @@ impl<'c> Refresh<'c> {
     where
         'c: 'b,
     {
-        let mut draft = Draft::new(self.cfg, buf, "refresh_token");
+        self.draft(self.cfg, buf).finish(self.cfg, Retry::OnlyUnderGrace)
+    }
+
+    /// The body, up to an assertion.
+    #[inline]
+    pub(super) fn draft<'b>(&self, cfg: &Config<'_>, buf: &'b mut [u8]) -> Draft<'b> {
+        let mut draft = Draft::new(cfg, buf, "refresh_token");
         draft.pair("refresh_token", self.refresh_token.expose());
         draft.pair("scope", self.scope);
-        draft.target(self.cfg);
-        draft.finish(self.cfg, Retry::OnlyUnderGrace)
+        draft.target(cfg);
+        draft
     }
 
     /// Reads the response. [`Tokens::refresh_token`](super::Tokens::refresh_token) is the one to use from now on: the new

@@ -97,6 +97,26 @@ impl Algorithm {
     pub const fn is_symmetric(self) -> bool {
         matches!(self, Self::Hs256 | Self::Hs384 | Self::Hs512)
     }
+
+    /// Bytes of a signature; of RSA those by a key of 2048 bits, as it is as long as the modulus.
+    pub(crate) const fn signature_len(self) -> usize {
+        match self {
+            Self::Es256 | Self::EdDsa => 64,
+            Self::Es384 => 96,
+            Self::Rs256 | Self::Rs384 | Self::Rs512 | Self::Ps256 | Self::Ps384 | Self::Ps512 => 256,
+            Self::Hs256 => 32,
+            Self::Hs384 => 48,
+            Self::Hs512 => 64,
+        }
+    }
+
+    /// Whether a signature may have so many bytes; a modulus has 2048 to 8192 bits.
+    pub(crate) const fn fits(self, len: usize) -> bool {
+        match self.signature_len() {
+            256 => len >= 256 && len <= 1024,
+            exact => len == exact,
+        }
+    }
 }
 
 impl fmt::Display for Algorithm {

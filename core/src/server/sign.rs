@@ -63,7 +63,7 @@ impl<'r> NeedSign<'r> {
     /// `server_error`; whether it is good is the signer's to know.
     pub fn resume(self, signature: &[u8]) -> Step<'r> {
         let Self { mut m, key, message, mut tokens, commit } = self;
-        if !fits(key.algorithm(), signature.len()) {
+        if !key.algorithm().fits(signature.len()) {
             return m.refuse(Fault::BadSignature);
         }
         match m.scratch.write(|w| push(w, signature)) {
@@ -82,22 +82,6 @@ impl<'r> NeedSign<'r> {
     /// The signer is broken or busy: the reply is `temporarily_unavailable`, and nothing was changed.
     pub fn fail(self) -> Step<'r> {
         self.m.refuse(Fault::Unavailable)
-    }
-}
-
-/// Of RSA it is as long as the modulus, which is 2048 to 8192 bits.
-const fn fits(algorithm: Algorithm, len: usize) -> bool {
-    match algorithm {
-        Algorithm::Es256 | Algorithm::EdDsa => len == 64,
-        Algorithm::Es384 => len == 96,
-        Algorithm::Rs256
-        | Algorithm::Rs384
-        | Algorithm::Rs512
-        | Algorithm::Ps256
-        | Algorithm::Ps384
-        | Algorithm::Ps512 => len >= 256 && len <= 1024,
-        // No server has such a key.
-        Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => false,
     }
 }
 

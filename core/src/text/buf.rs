@@ -112,6 +112,16 @@ impl<'b> Writer<'b> {
         }
     }
 
+    /// Goes on behind the first `len` bytes.
+    pub(crate) const fn at(buf: &'b mut [u8], len: usize) -> Self {
+        Self { buf, len }
+    }
+
+    /// The slice, and what [`Self::len`] tells.
+    pub(crate) fn into_parts(self) -> (&'b mut [u8], usize) {
+        (self.buf, self.len)
+    }
+
     /// What was written.
     ///
     /// # Errors

@@ -253,7 +253,10 @@ impl<'a> Reader<'a> {
     /// The value is no number, has a fraction or an exponent (be they zero), has a sign (`-0` too), or does not fit.
     pub fn u64(&mut self) -> Result<u64, JsonError> {
         let natural = self.natural();
-        Ok(self.told(natural)?.bytes().fold(0, |n: u64, b| n.wrapping_mul(10).wrapping_add(u64::from(b.wrapping_sub(b'0')))))
+        Ok(self
+            .told(natural)?
+            .bytes()
+            .fold(0, |n: u64, b| n.wrapping_mul(10).wrapping_add(u64::from(b.wrapping_sub(b'0')))))
     }
 
     /// Takes an integer.

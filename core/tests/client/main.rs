@@ -7,6 +7,7 @@ mod pending;
 mod requests;
 mod responses;
 mod room;
+mod signed;
 
 use valetkey::client::{Authorize, ClientAuth, Config, Exchange, Response, authorize};
 use valetkey::secret::{Entropy, SecretText};

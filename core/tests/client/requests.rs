@@ -40,7 +40,7 @@ fn rfc6749_2_3_01_oauth21_2_4_02_the_client_authenticates_in_exactly_one_place()
             match auth {
                 ClientAuth::Basic(_) => assert_eq!((by_header, by_body, named), (1, 0, 0)),
                 ClientAuth::Body(_) => assert_eq!((by_header, by_body, named), (0, 1, 1)),
-                ClientAuth::Public => assert_eq!((by_header, by_body, named), (0, 0, 1)),
+                ClientAuth::Public | ClientAuth::PrivateKeyJwt => assert_eq!((by_header, by_body, named), (0, 0, 1)),
             }
         }
     }

@@ -1,10 +1,12 @@
 //! The flows, from the client's first call to the resource server's decision.
 
-use super::{Answered, CALLBACK, HUSH, ISSUER, RESOURCE, Watch, World, hush, must};
+use super::{Answered, CALLBACK, HUSH, ISSUER, NOW, RESOURCE, SIGNATURE, Watch, World, hush, must};
 use valetkey::client::{
-    Authorize, ClientAuth, ClientCredentials, Config, EXPORTED, Outcome, Refresh, Rejected, Response, Tokens,
+    Assertion, Authorize, ClientAuth, ClientCredentials, Config, EXPORTED, NeedSign, Outcome, Post, Refresh, Rejected,
+    Response, Tokens,
 };
 use valetkey::error::ErrorCode;
+use valetkey::jose::Algorithm;
 use valetkey::resource::{Audience, Check, Issuer, Policy, check};
 use valetkey::secret::{Entropy, SecretText};
 use valetkey::server::write_metadata;
@@ -99,6 +101,58 @@ pub(crate) fn refusals<W: Watch>(w: &mut W) {
         let outcome = must(w.call(|| flow.response(received, &mut scratch)));
         assert_eq!(refused(w, &outcome), Some(ErrorCode::InvalidClient));
     }
+}
+
+/// A client with a key pair signs each request, and goes through every grant; then it is a replay, or not its signature.
+pub(crate) fn signed_requests<W: Watch>(w: &mut W) {
+    let (mut world, cfg) = (World::new(w), config(w, "keyed", ClientAuth::PrivateKeyJwt));
+    let own = must(w.call(|| ClientCredentials::new(&cfg)));
+    let (mut buf, mut scratch) = ([0; 2048], [0; 1024]);
+    let assertion = assertion(w, 1);
+    let need = must(w.call(|| own.sign(&assertion, &mut buf)));
+    let post = signature(w, need);
+    world.conflicts = 1;
+    let answered = world.token(w, &post);
+    assert_eq!((answered.status, world.token(w, &post).status), (200, 401), "it is good once");
+    let received = response(w, &answered);
+    let outcome = must(w.call(|| own.response(received, &mut scratch)));
+    keep(w, outcome);
+
+    let flow = must(w.call(|| Authorize::new(&cfg, Entropy::new(hush()))));
+    let query = consent(w, &mut world, &flow, false);
+    let exchange = must(w.call(|| flow.callback(&query)));
+    let assertion = self::assertion(w, 2);
+    let need = must(w.call(|| exchange.sign(&assertion, &mut buf)));
+    let post = signature(w, need);
+    let answered = world.token(w, &post);
+    let received = response(w, &answered);
+    let outcome = must(w.call(|| exchange.response(received, &mut scratch)));
+    let kept = keep(w, outcome);
+
+    let refresh = must(w.call(|| Refresh::new(&cfg, SecretText::new(&kept.refresh), "")));
+    let assertion = self::assertion(w, 3);
+    let need = must(w.call(|| refresh.sign(&assertion, &mut buf)));
+    let post = signature(w, need);
+    assert_eq!(world.token(w, &post).status, 200);
+
+    let need = must(w.call(|| refresh.sign(&assertion, &mut buf)));
+    let error = w.call(|| need.resume(&hush::<70>())).unwrap_err();
+    w.show(&error);
+    let wrong = w.call(|| Assertion::new(Algorithm::Hs256, "1", NOW, Entropy::new(hush()))).unwrap_err();
+    w.show(&wrong);
+}
+
+fn assertion<W: Watch>(w: &mut W, drawn: u8) -> Assertion<'static> {
+    let assertion = must(w.call(|| Assertion::new(Algorithm::Es256, "1", NOW, Entropy::new([drawn; 16]))));
+    w.show(&assertion);
+    assertion
+}
+
+fn signature<'b, W: Watch>(w: &mut W, need: NeedSign<'b>) -> Post<'b> {
+    w.show(&need);
+    w.hide(need.message());
+    w.call(|| assert!(need.algorithm() == Algorithm::Es256 && need.digest() != [0; 32]));
+    must(w.call(|| need.resume(&SIGNATURE)))
 }
 
 /// A code is asked for, with a pause and without, and redeemed for tokens, which are used; then it is replayed.

@@ -4,9 +4,9 @@ use super::{CALLBACK, HUSH, ISSUER, NOW, RESOURCE, Watch, hush, must};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 use valetkey::client::Post;
-use valetkey::jose::{Algorithm, Key as SigningKey, Verify};
+use valetkey::jose::{Algorithm, Algorithms, Key as SigningKey, Verify, VerifyBy};
 use valetkey::secret::{Entropy, Secret, SecretText};
-use valetkey::server::change::{Change, Committed, Expect, Key, OwnedFound, Put, Version, found};
+use valetkey::server::change::{Change, Committed, Expect, Key, Kind, OwnedFound, Put, Version, found};
 use valetkey::server::record::{
     AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record,
 };
@@ -21,14 +21,19 @@ use valetkey::wire::introspection::Introspection;
 static KEYS: LazyLock<[ServerKey; 1]> = LazyLock::new(|| [ServerKey::new(1, Secret::new(hush()))]);
 static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| {
     let server = Server::new(ISSUER, Policy::OAUTH21, &*KEYS).unwrap();
-    server.with_signing_keys(&SIGNING_KEYS).unwrap().with_default_audience(RESOURCE).unwrap()
+    let server = server.with_signing_keys(&SIGNING_KEYS).unwrap().with_default_audience(RESOURCE).unwrap();
+    let verify: VerifyBy = |_, message, signature| Pair.verify(message, signature);
+    server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify).unwrap()
 });
 static SIGNING_KEYS: [SigningKey<'static>; 1] = [SigningKey::new("1", &Pair)];
 
 /// A key pair whose one signature is good for everything.
 struct Pair;
 
-const SIGNATURE: [u8; 64] = [7; 64];
+pub(crate) const SIGNATURE: [u8; 64] = [7; 64];
+
+/// The keys of the client "keyed", which are as good.
+const JWKS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","kid":"1","alg":"ES256"}]}"#;
 
 impl Verify for Pair {
     fn algorithm(&self) -> Algorithm {
@@ -75,13 +80,14 @@ impl World {
             ("api", ClientAuth::Chosen, PHC),
             ("app", ClientAuth::Public, ""),
             ("signed", ClientAuth::Public, ""),
+            ("keyed", ClientAuth::PrivateKeyJwt, ""),
         ] {
             let client = OwnedClient {
                 client_id: client_id.into(),
                 name: "A client".into(),
                 auth,
                 secret: secret.into(),
-                jwks: String::new(),
+                jwks: if auth == ClientAuth::PrivateKeyJwt { JWKS.into() } else { String::new() },
                 redirect_uris: CALLBACK.into(),
                 grant_types: GrantTypes {
                     authorization_code: true,
@@ -122,8 +128,9 @@ impl World {
             _ => false,
         };
         let held = change.holds.iter().flatten().all(|(key, at)| holds(key, Expect::At(*at)));
-        if self.conflicts > 0 {
-            self.conflicts -= 1;
+        let replayed = |put: &Put<'_>| put.key.kind == Kind::Used && !holds(&put.key, put.expect);
+        if self.conflicts > 0 || change.puts.iter().flatten().any(replayed) {
+            self.conflicts = self.conflicts.saturating_sub(1);
             return Committed::Conflict;
         }
         assert!(held && change.puts.iter().flatten().all(|put| holds(&put.key, put.expect)), "a conflict of nobody's");

@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
             }
             return None;
         }
-        if self.next_byte() != b'"'  {
+        if self.next_byte() != b'"' {
             return self.unexpected();
         }
         if let Some(members) = self.members.get_mut(members) {
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
                 self.other_quoted()?
             }
         };
-        if self.next_byte() != b':'  {
+        if self.next_byte() != b':' {
             return self.unexpected();
         }
         self.at = self.at.wrapping_add(1);

@@ -1,0 +1,244 @@
+//! Client authentication by an assertion that the client signs: `private_key_jwt`.
+//! <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>
+//!
+//! ```text
+//!  flow --sign--> NeedSign: message or digest --(a key that may lie in a chip)--> resume(signature) --> Post
+//! ```
+//!
+//! A client with a secret links none of this.
+
+use super::{
+    ClientCredentials, Exchange, Refresh,
+    config::{Config, ConfigError},
+    post::{Draft, Duties, Post, Retry},
+};
+use crate::{
+    error::TooSmall,
+    jose::Algorithm,
+    secret::Entropy,
+    text::{base64, buf::Writer, json::Object},
+    time::UnixTime,
+};
+use core::fmt;
+use sha2::{Digest as _, Sha256};
+
+/// What one assertion says: sign one for each request, as it is good once.
+///
+/// ```
+/// use valetkey::client::{Assertion, ClientAuth, ClientCredentials, Config, ConfigError};
+/// use valetkey::{jose::Algorithm, secret::Entropy, time::UnixTime};
+/// # struct Chip; impl Chip { fn sign(&self, _digest: [u8; 32]) -> [u8; 64] { [7; 64] } }
+/// # let chip = Chip;
+/// let cfg = Config::new("https://as.example", "https://as.example/token", "device", ClientAuth::PrivateKeyJwt)?;
+/// let flow = ClientCredentials::new(&cfg)?;
+///
+/// let (now, id) = (UnixTime(1_800_000_000), Entropy::new([5; Assertion::ENTROPY])); // in earnest: of a clock, and drawn
+/// let assertion = Assertion::new(Algorithm::Es256, "key-1", now, id)?;
+/// let mut buf = [0; 768];
+/// let need = flow.sign(&assertion, &mut buf)?;
+/// let signature = chip.sign(need.digest()); // wherever the key is, blocking or not
+/// let post = need.resume(&signature)?;
+/// assert!(post.body.starts_with("grant_type=client_credentials&client_id=device&client_assertion_type=urn%3A"));
+///
+/// // A clock that was never set would make assertions that nobody takes.
+/// let unset = Assertion::new(Algorithm::Es256, "key-1", UnixTime(12), Entropy::new([5; 16]));
+/// assert_eq!(unset.unwrap_err(), ConfigError::Clock);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Assertion<'c> {
+    algorithm: Algorithm,
+    kid: &'c str,
+    now: UnixTime,
+    id: Entropy<ENTROPY>,
+}
+
+/// 128 bits, so that no `jti` comes twice.
+const ENTROPY: usize = 16;
+
+impl<'c> Assertion<'c> {
+    /// Bytes of [`Entropy`] for an assertion, drawn for it alone.
+    pub const ENTROPY: usize = ENTROPY;
+
+    /// For how many seconds it is good.
+    pub const LIFETIME: u32 = 60;
+
+    /// 1 January 2023: a clock that says less was never set.
+    const EARLIEST: UnixTime = UnixTime(1_672_531_200);
+
+    /// `kid` names the key among those that the server has of this client; empty if it has but one.
+    ///
+    /// # Errors
+    /// [`ConfigError::Algorithm`] if it is one with a shared secret; [`ConfigError::Clock`] if `now` is before the year 2023,
+    /// so that a clock must be set first, such as by the `Date` of any response.
+    pub fn new(algorithm: Algorithm, kid: &'c str, now: UnixTime, id: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
+        match () {
+            () if algorithm.is_symmetric() => Err(ConfigError::Algorithm),
+            () if now < Self::EARLIEST => Err(ConfigError::Clock),
+            () => Ok(Self { algorithm, kid, now, id }),
+        }
+    }
+
+    /// Ends the body with what is to be signed, and leaves room for the signature.
+    fn close<'b>(&self, mut draft: Draft<'b>, cfg: &Config<'b>) -> Result<NeedSign<'b>, TooSmall> {
+        let Self { algorithm, kid, now, ref id } = *self;
+        draft.pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
+        let mut w = draft.w;
+        w.push_str("&client_assertion=");
+        let message = w.len();
+        let mut header = Object::new(&mut w);
+        header.string("alg", algorithm.as_str());
+        // So that it passes for no other kind of token: draft-ietf-oauth-rfc7523bis.
+        header.string("typ", "client-authentication+jwt");
+        if !kid.is_empty() {
+            header.string("kid", kid);
+        }
+        header.close();
+        w.encode_since(message);
+        w.push('.');
+        let payload = w.len();
+        let mut claims = Object::new(&mut w);
+        claims.string("iss", cfg.client_id);
+        claims.string("sub", cfg.client_id);
+        // The issuer alone, as text: an endpoint may have been told by another server.
+        claims.string("aud", cfg.issuer);
+        claims.number("iat", now.0);
+        claims.number("exp", now.plus(Self::LIFETIME).0);
+        claims.string_with("jti", |w| {
+            w.push_str(base64::encode(&id.part::<ENTROPY>(0), &mut [0; 22]).unwrap_or_default());
+        });
+        claims.close();
+        w.encode_since(payload);
+        let end = w.len();
+        let (buf, needed) = w.into_parts();
+        let needed = needed.saturating_add(1).saturating_add(base64::encoded_len(algorithm.signature_len()));
+        if needed > buf.len() {
+            Writer::at(buf, needed).finish()?;
+            return Err(TooSmall { needed });
+        }
+        Ok(NeedSign { url: cfg.token_endpoint, algorithm, buf, message, end })
+    }
+}
+
+/// A request lacks its signature.
+#[must_use]
+pub struct NeedSign<'b> {
+    url: &'b str,
+    algorithm: Algorithm,
+    buf: &'b mut [u8],
+    message: usize,
+    end: usize,
+}
+
+impl fmt::Debug for NeedSign<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NeedSign").field("url", &self.url).field("algorithm", &self.algorithm).finish_non_exhaustive()
+    }
+}
+
+impl<'b> NeedSign<'b> {
+    /// By which algorithm.
+    pub const fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// What is to be signed: the JWS signing input. <https://www.rfc-editor.org/rfc/rfc7515#section-5.1>
+    pub fn message(&self) -> &[u8] {
+        self.buf.get(self.message..self.end).unwrap_or_default()
+    }
+
+    /// Its SHA-256, for ES256 by what signs digests, such as a secure element.
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(self.message()).into()
+    }
+
+    /// Ends the request with the signature: of ECDSA and EdDSA in its fixed size, and not as DER
+    /// ([RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). Send it once: for another try sign anew.
+    ///
+    /// # Errors
+    /// [`SignatureError`]; begin again with `sign`.
+    pub fn resume(self, signature: &[u8]) -> Result<Post<'b>, SignatureError> {
+        if !self.algorithm.fits(signature.len()) {
+            return Err(SignatureError::Length);
+        }
+        let mut w = Writer::at(self.buf, self.end);
+        w.push('.');
+        for piece in signature.chunks(48) {
+            w.push_str(base64::encode(piece, &mut [0; 64]).unwrap_or_default());
+        }
+        Ok(Post {
+            url: self.url,
+            authorization: None,
+            content_type: "application/x-www-form-urlencoded",
+            accept: "application/json",
+            body: w.finish().map_err(SignatureError::TooSmall)?,
+            duties: Duties { body_cap: Duties::BODY_CAP, retry: Retry::Never },
+        })
+    }
+}
+
+/// Why a signature cannot end a request. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignatureError {
+    /// It has not the length of a signature by that algorithm: one of ECDSA may be DER.
+    Length,
+    /// An RSA key of more than 2048 bits needs so large a slice.
+    TooSmall(TooSmall),
+}
+
+impl fmt::Display for SignatureError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length => f.write_str("the signature has not the length of its algorithm: ECDSA's must not be DER"),
+            Self::TooSmall(error) => fmt::Display::fmt(error, f),
+        }
+    }
+}
+
+impl core::error::Error for SignatureError {}
+
+/// The client names itself, whatever secret it may have besides: an assertion is never sent with another method
+/// ([RFC 7521 section 4.2](https://www.rfc-editor.org/rfc/rfc7521#section-4.2)).
+const fn bare<'c>(cfg: &Config<'c>) -> Config<'c> {
+    Config { auth: super::ClientAuth::PrivateKeyJwt, ..*cfg }
+}
+
+impl<'c> ClientCredentials<'c> {
+    /// Writes the request by an assertion, up to its signature. Repeatable.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size; for RSA that of a key of 2048 bits.
+    pub fn sign<'b>(&self, assertion: &Assertion<'_>, buf: &'b mut [u8]) -> Result<NeedSign<'b>, TooSmall>
+    where
+        'c: 'b,
+    {
+        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+    }
+}
+
+impl<'c> Refresh<'c> {
+    /// Writes the request by an assertion, up to its signature. Repeatable.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size; for RSA that of a key of 2048 bits.
+    pub fn sign<'b>(&self, assertion: &Assertion<'_>, buf: &'b mut [u8]) -> Result<NeedSign<'b>, TooSmall>
+    where
+        'c: 'b,
+    {
+        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+    }
+}
+
+impl<'c> Exchange<'c, '_> {
+    /// Writes the request by an assertion, up to its signature. Repeatable.
+    ///
+    /// # Errors
+    /// [`TooSmall`] with the exact size; for RSA that of a key of 2048 bits.
+    pub fn sign<'b>(&self, assertion: &Assertion<'_>, buf: &'b mut [u8]) -> Result<NeedSign<'b>, TooSmall>
+    where
+        'c: 'b,
+    {
+        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+    }
+}
