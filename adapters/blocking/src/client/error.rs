@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 /// Why nothing came back. Holds no secret.
 #[derive(Debug)]
@@ -17,6 +18,21 @@ pub enum SendError {
     Timeout,
     /// The body is longer than the request's duties allow.
     TooLong,
+}
+
+impl SendError {
+    /// Whether nothing was sent.
+    pub(super) fn is_unsent(&self) -> bool {
+        match self {
+            Self::Insecure | Self::Setup(_) => true,
+            Self::Unreachable(error) => match error.downcast_ref() {
+                Some(ureq::Error::HostNotFound | ureq::Error::ConnectionFailed) => true,
+                Some(ureq::Error::Io(error)) => error.kind() == io::ErrorKind::ConnectionRefused,
+                _ => false,
+            },
+            Self::Timeout | Self::TooLong => false,
+        }
+    }
 }
 
 impl From<ureq::Error> for SendError {

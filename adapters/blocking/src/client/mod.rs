@@ -1,6 +1,19 @@
-//! The client: the core's flows, sent by ureq.
+//! The client: a token that is kept for the APIs of a program, and the core's flows one by one, sent by ureq.
 //!
-//! A flow writes its request, [`Transport::send`] sends it, and the flow reads what came back.
+//! [`ClientCredentials`] makes a client that calls APIs with a token which it gets, renews and replaces by itself:
+//!
+//! ```no_run
+//! use valetkey_blocking::client::ClientCredentials;
+//!
+//! # fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let credentials = ClientCredentials::new("https://as.example/token", "reporter", "its-secret");
+//! let api = credentials.for_api("https://api.example").into_client()?;
+//! let notes = api.get("https://api.example/notes")?.body_mut().read_to_string()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For the other flows: one writes its request, [`Transport::send`] sends it, and the flow reads what came back.
 //!
 //! ```no_run
 //! use valetkey::client::{ClientAuth, ClientCredentials, Config, Outcome};
@@ -22,9 +35,14 @@
 //! # }
 //! ```
 
+mod api;
+mod credentials;
 mod error;
+mod origin;
 mod transport;
 
+pub use api::{ApiClient, ApiError};
+pub use credentials::{ClientCredentials, SetupError};
 pub use error::SendError;
 pub use transport::{Received, TIMEOUT, Transport};
 

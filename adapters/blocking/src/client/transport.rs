@@ -4,13 +4,17 @@ use super::SendError;
 use std::fmt;
 use std::io::Read;
 use std::time::Duration;
-use ureq::Agent;
 use ureq::config::ConfigBuilder;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ureq::http::{Request, request::Parts};
 use ureq::typestate::AgentScope;
+use ureq::{Agent, Body};
 use valetkey::client::{Post, Response};
 use valetkey::text::uri;
 use zeroize::Zeroizing;
+
+/// What ureq hands over, with its body still to be read.
+pub(super) type Answered = ureq::http::Response<Body>;
 
 /// How long a request may take in all.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,17 +62,27 @@ impl Transport {
         };
         receive(request.send(post.body)?, post.duties.body_cap)
     }
+
+    /// Sends any request, whose body is empty if it has none.
+    pub(super) fn run(&self, parts: Parts, body: &[u8]) -> Result<Answered, SendError> {
+        let answer = if body.is_empty() {
+            self.agent.run(Request::from_parts(parts, ()))
+        } else {
+            self.agent.run(Request::from_parts(parts, body))
+        };
+        Ok(answer?)
+    }
 }
 
 /// A header's value that is not for logs.
-fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
+pub(super) fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
     let value = HeaderValue::from_str(text);
     let mut value = value.map_err(|_| SendError::Setup("the credentials cannot stand in a header".into()))?;
     value.set_sensitive(true);
     Ok(value)
 }
 
-fn receive(mut response: ureq::http::Response<ureq::Body>, cap: usize) -> Result<Received, SendError> {
+fn receive(mut response: Answered, cap: usize) -> Result<Received, SendError> {
     let (status, headers) = (response.status().as_u16(), response.headers());
     let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
     // It never grows, so that no copy of a token is left behind.

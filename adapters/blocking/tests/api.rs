@@ -1,0 +1,308 @@
+//! A client that keeps its token: against the example's server, and against servers that refuse, fail or lead elsewhere.
+
+#[allow(dead_code, reason = "nobody runs the example itself here")]
+#[path = "../examples/custom_server/main.rs"]
+mod custom_server;
+
+use custom_server::http::{Request, serve, text};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier, Mutex};
+use std::thread;
+use valetkey::client::ConfigError;
+use valetkey::client::keeper::{State, Trouble};
+use valetkey::error::ErrorCode;
+use valetkey::wire::header::Header;
+use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, SetupError};
+use valetkey_blocking::server::Response;
+
+const AT_ONCE: usize = 64;
+
+/// Serves on a free port until this program ends, and says at which origin.
+fn served(answer: impl Fn(&Request) -> Response + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || serve(&listener, answer));
+    origin
+}
+
+/// A server of its own with an API: the token endpoint gives `token-1`, `token-2` and so on, and what is at `/notes` takes
+/// those from a certain one on.
+#[derive(Default)]
+struct Made {
+    asked: AtomicUsize,
+    called: AtomicUsize,
+    refused: AtomicUsize,
+    /// Tokens before this one are revoked.
+    good_from: AtomicUsize,
+}
+
+impl Made {
+    fn token(&self, expires_in: u32) -> Response {
+        let number = self.asked.fetch_add(1, SeqCst) + 1;
+        json(200, &format!(r#"{{"access_token":"token-{number}","token_type":"Bearer","expires_in":{expires_in}}}"#))
+    }
+
+    /// Says which token came.
+    fn notes(&self, request: &Request) -> Response {
+        self.called.fetch_add(1, SeqCst);
+        let Header::One(authorization) = request.header("authorization") else { return text(401, "no token") };
+        let number: usize = authorization.strip_prefix("Bearer token-").unwrap().parse().unwrap();
+        if number >= self.good_from.load(SeqCst) {
+            return text(200, &number.to_string());
+        }
+        self.refused.fetch_add(1, SeqCst);
+        text(401, "revoked")
+    }
+}
+
+fn json(status: u16, body: &str) -> Response {
+    Response { headers: vec![("Content-Type", "application/json".to_owned())], ..text(status, body) }
+}
+
+fn made() -> (Arc<Made>, String) {
+    let made = Arc::new(Made::default());
+    let serving = Arc::clone(&made);
+    let origin = served(move |request| match request.path() {
+        "/token" => serving.token(3600),
+        _ => serving.notes(request),
+    });
+    (made, origin)
+}
+
+fn client(origin: &str) -> ApiClient {
+    ClientCredentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it").for_api(origin).into_client().unwrap()
+}
+
+/// Status and body.
+fn get(api: &ApiClient, url: &str) -> (u16, String) {
+    let mut response = api.get(url).unwrap();
+    (response.status().as_u16(), response.body_mut().read_to_string().unwrap())
+}
+
+#[test]
+fn three_lines_call_an_api() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let server = custom_server::server(&origin).unwrap();
+    thread::spawn(move || serve(&listener, |request| custom_server::answer(&server, request)));
+
+    let credentials = ClientCredentials::new(format!("{origin}/token"), "demo-device", "device-secret");
+    let api = credentials.for_api(&origin).into_client().unwrap();
+    assert_eq!(get(&api, &format!("{origin}/telemetry")), (200, "taken from demo-device\n".to_owned()));
+    assert_eq!(get(&api, &format!("{origin}/elsewhere")).0, 404);
+    assert_eq!(api.state(), State::Fresh);
+}
+
+#[test]
+fn a_body_goes_along_and_what_is_asked_for_too() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&seen);
+    let origin = served(move |request| {
+        keep.lock().unwrap().push((request.method.clone(), String::from_utf8(request.body.clone()).unwrap()));
+        match request.path() {
+            "/token" => json(200, r#"{"access_token":"a","token_type":"Bearer"}"#),
+            _ => text(201, ""),
+        }
+    });
+    let credentials = ClientCredentials::new(format!("{origin}/token?tenant=1"), "reporter", "s3cret");
+    let credentials = credentials.with_scope("read write").with_resource("https://api.example").with_audience("notes");
+    let api = credentials.for_api(&origin).into_client().unwrap();
+    let request = ureq::http::Request::post(format!("{origin}/notes")).body(&b"a note"[..]).unwrap();
+    assert_eq!(api.send(request).unwrap().status(), 201);
+    let form = "grant_type=client_credentials&scope=read+write&resource=https%3A%2F%2Fapi.example&audience=notes";
+    let same = |asked: &str| asked.replace("%20", "+") == form;
+    let seen = seen.lock().unwrap();
+    assert!(same(&seen[0].1), "{seen:?}");
+    assert_eq!(seen[1], ("POST".to_owned(), "a note".to_owned()));
+}
+
+/// Calls from as many threads, which begin at the same moment.
+fn race(api: &ApiClient, url: &str) -> Vec<(u16, String)> {
+    let start = Barrier::new(AT_ONCE);
+    thread::scope(|scope| {
+        let call = || {
+            start.wait();
+            get(api, url)
+        };
+        let racing: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(call)).collect();
+        racing.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+#[test]
+fn however_many_threads_call_one_asks_for_a_token() {
+    let (made, origin) = made();
+    let (api, notes) = (client(&origin), format!("{origin}/notes"));
+    assert_eq!(race(&api, &notes), vec![(200, "1".to_owned()); AT_ONCE]);
+    assert_eq!(made.asked.load(SeqCst), 1);
+
+    // Of a token that was revoked they make one renewal too.
+    made.good_from.store(2, SeqCst);
+    assert_eq!(race(&api, &notes), vec![(200, "2".to_owned()); AT_ONCE]);
+    assert_eq!(made.asked.load(SeqCst), 2);
+    let (called, refused) = (made.called.load(SeqCst), made.refused.load(SeqCst));
+    assert_eq!(called, 2 * AT_ONCE + refused, "a request that was not refused was sent again");
+}
+
+#[test]
+fn an_api_that_refuses_every_token_is_asked_twice_and_its_answer_handed_on() {
+    let (made, origin) = made();
+    let (api, notes) = (client(&origin), format!("{origin}/notes"));
+    made.good_from.store(usize::MAX, SeqCst);
+    assert_eq!(get(&api, &notes), (401, "revoked".to_owned()));
+    assert_eq!((made.asked.load(SeqCst), made.called.load(SeqCst)), (2, 2));
+    // The second token replaced a refused one: that a third would do better is not to be expected.
+    for _ in 0..10 {
+        assert_eq!(get(&api, &notes), (401, "revoked".to_owned()));
+    }
+    assert_eq!((made.asked.load(SeqCst), made.called.load(SeqCst)), (2, 12));
+}
+
+#[test]
+fn rfc6750_5_3_02_no_token_is_sent_to_another_origin() {
+    let reached = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&reached);
+    let elsewhere = served(move |_| {
+        counter.fetch_add(1, SeqCst);
+        text(200, "")
+    });
+    let away = elsewhere.clone();
+    let made = Arc::new(Made::default());
+    let serving = Arc::clone(&made);
+    let origin = served(move |request| match request.path() {
+        "/token" => serving.token(3600),
+        _ => Response { headers: vec![("Location", format!("{away}/notes"))], ..text(302, "") },
+    });
+    let api = client(&origin);
+    let port = elsewhere.rsplit(':').next().unwrap();
+    for url in [
+        format!("{elsewhere}/notes"),
+        format!("http://localhost:{port}/"),
+        origin.replace("http:", "https:"),
+        origin.replace("127.0.0.1", "localhost"),
+        origin.replace("http://", "http://127.0.0.1@"),
+        format!("{origin}@127.0.0.1:{port}/"),
+    ] {
+        assert!(matches!(api.get(&url), Err(ApiError::OtherOrigin)), "{url}");
+    }
+    assert_eq!(made.asked.load(SeqCst), 0, "a token was asked for in vain");
+    assert_eq!(get(&api, &format!("{origin}/notes")).0, 302, "the redirect is the caller's");
+    assert_eq!(reached.load(SeqCst), 0);
+}
+
+/// A server whose second and later token requests wait for the test to say how they are answered.
+fn waiting() -> (Arc<Made>, String, Sender<u16>, Receiver<()>) {
+    let made = Arc::new(Made::default());
+    let (say, said) = channel();
+    let (come, came) = channel();
+    let (serving, said, come) = (Arc::clone(&made), Mutex::new(said), Mutex::new(come));
+    let origin = served(move |request| match request.path() {
+        "/token" if serving.asked.load(SeqCst) == 0 => serving.token(4),
+        "/token" => {
+            come.lock().unwrap().send(()).unwrap();
+            match said.lock().unwrap().recv() {
+                Ok(200) => serving.token(3600),
+                other => json(other.unwrap_or(500), r#"{"error":"server_error"}"#),
+            }
+        }
+        _ => serving.notes(request),
+    });
+    (made, origin, say, came)
+}
+
+fn until(api: &ApiClient, wanted: impl Fn(State) -> bool) {
+    while !wanted(api.state()) {
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_renewal_while_the_token_is_good() {
+    let (made, origin, say, came) = waiting();
+    let (api, notes) = (client(&origin), format!("{origin}/notes"));
+    assert_eq!(get(&api, &notes).1, "1");
+    until(&api, |state| state == State::Ageing);
+    assert_eq!(get(&api, &notes).1, "1", "the first call of an ageing token waited");
+    came.recv().unwrap();
+    assert_eq!(get(&api, &notes).1, "1");
+    say.send(200).unwrap();
+    until(&api, |state| state == State::Fresh);
+    assert_eq!(get(&api, &notes).1, "2");
+    assert_eq!(made.asked.load(SeqCst), 2);
+}
+
+#[test]
+fn a_good_token_is_used_while_its_renewal_fails() {
+    let (_, origin, say, came) = waiting();
+    let (api, notes) = (client(&origin), format!("{origin}/notes"));
+    assert_eq!(get(&api, &notes).1, "1");
+    until(&api, |state| state == State::Ageing);
+    assert_eq!(get(&api, &notes).1, "1");
+    came.recv().unwrap();
+    say.send(503).unwrap();
+    until(&api, |state| state == State::Failing);
+    assert_eq!(get(&api, &notes), (200, "1".to_owned()));
+}
+
+#[test]
+fn without_a_server_a_request_fails_at_once_and_says_why() {
+    // Nobody listens there any more.
+    let origin = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
+    let api = client(&origin);
+    for _ in 0..3 {
+        assert!(matches!(api.get(&origin), Err(ApiError::NoToken(Trouble::NotSent))));
+    }
+    assert_eq!(api.state(), State::Empty);
+}
+
+#[test]
+fn rfc6749_5_2_02_a_client_that_is_refused_is_told_and_does_not_hammer() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let origin = served(move |_| {
+        counter.fetch_add(1, SeqCst);
+        json(401, r#"{"error":"invalid_client"}"#)
+    });
+    let api = client(&origin);
+    for _ in 0..3 {
+        let refused = api.get(&origin);
+        assert!(
+            matches!(refused, Err(ApiError::NoToken(Trouble::Denied(Some(ErrorCode::InvalidClient))))),
+            "{refused:?}"
+        );
+    }
+    assert_eq!(asked.load(SeqCst), 1);
+}
+
+#[test]
+fn what_is_not_in_order_is_told_before_anything_is_sent() {
+    let new = |endpoint: &str, id: &str, secret: &str| ClientCredentials::new(endpoint, id, secret);
+    let good = || new("https://as.example/token", "reporter", "s3cret");
+    assert!(good().for_api("https://api.example").for_api("http://127.0.0.1:8081").into_client().is_ok());
+    assert_eq!(good().into_client().unwrap_err(), SetupError::Api);
+    assert_eq!(
+        good().for_api("https://api.example").for_api("http://api.example").into_client().unwrap_err(),
+        SetupError::Api
+    );
+    for (credentials, why) in [
+        (new("http://as.example/token", "reporter", "s3cret"), ConfigError::Issuer),
+        (new("https://as.example/token", "", "s3cret"), ConfigError::ClientId),
+        (new("https://as.example/token", "reporter", ""), ConfigError::ClientSecret),
+        (good().with_scope("a  b"), ConfigError::Scope),
+    ] {
+        assert_eq!(credentials.for_api("https://api.example").into_client().unwrap_err(), SetupError::Config(why));
+    }
+}
+
+#[test]
+fn no_debug_shows_a_secret_or_a_token() {
+    let (_, origin) = made();
+    let credentials = ClientCredentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it").for_api(&origin);
+    let mut shown = format!("{credentials:?}");
+    let api = credentials.into_client().unwrap();
+    let response = api.get(&origin).unwrap();
+    shown += &format!("{api:?} {response:?} {:?}", api.get("https://api.example/"));
+    assert!(shown.contains("reporter") && !shown.contains("s3cret") && !shown.contains("token-1"), "{shown}");
+}
