@@ -19,6 +19,9 @@ const LOCK_NAP: Duration = Duration::from_millis(1);
 /// Bytes that an emptied log may keep on the disk.
 const LONGEST_LOG: i64 = 16 * 1_024 * 1_024;
 
+/// Frames of the log at which SQLite empties it as a part of a commit: more than the writer lets it have.
+const LONGEST_BY_ITSELF: i64 = 4_000;
+
 /// Pages that the writer keeps in memory, in KiB. A reader has to drop its own whenever something was written.
 const CACHE_KIB: i64 = 16 * 1_024;
 
@@ -77,6 +80,7 @@ pub(crate) fn writer(path: &Path) -> Result<Connection, OpenError> {
         )));
     }
     conn.pragma_update(None, "cache_size", -CACHE_KIB).map_err(explained)?;
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", LONGEST_BY_ITSELF, |_| Ok(())).map_err(explained)?;
     conn.pragma_update_and_check(None, "journal_size_limit", LONGEST_LOG, |_| Ok(())).map_err(explained)?;
     conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA checkpoint_fullfsync = ON")
         .map_err(explained)?;

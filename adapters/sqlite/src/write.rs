@@ -3,12 +3,18 @@
 //! While one transaction is synced the next jobs queue up, and those that come while they are worked off join them. Where a
 //! sync takes long, callers fall into two halves that wait for each other's sync; so those who were just told are given a
 //! part of that time to come again, and share the next one. Who is alone never waits.
+//!
+//! The same thread empties the log into the database: after those who waited were told, and in small parts, as whoever
+//! comes meanwhile waits for it, but not so often that it does little else. Left to SQLite it is a part of a commit now and
+//! then, which takes some ten times as long for it, and the more the more is purged, as rows that are forgotten lie in pages
+//! of their own. A thread of its own for it lets the log grow: it begins anew only when, at the moment of a write, all of it
+//! is in the database.
 
 use crate::fault::Fault;
 use crate::open;
 use crate::row::{ChangeRow, PutRow};
 use crate::{Counts, events};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Statement, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, Statement, params};
 use std::iter::from_fn;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,6 +33,14 @@ const NAP: Duration = Duration::from_micros(50);
 
 /// At most, however long a sync takes.
 const LONGEST_GATHERING: Duration = Duration::from_millis(4);
+
+/// Frames of the log, of a page each: as few are worth emptying it where there is time, as many where there is not.
+const WORTH_EMPTYING: (i64, i64) = (64, 1_000);
+
+/// For so many times as long as it took to empty the log, it is not emptied again; at most for so long, so that a disk that
+/// stalled once leaves no long log behind.
+const REST: u32 = 10;
+const LONGEST_REST: Duration = Duration::from_millis(50);
 
 /// Where an answer goes.
 pub(crate) type Answer<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -132,6 +146,7 @@ impl Writer {
         };
         while let Some(job) = first.take().or_else(|| self.queue.blocking_recv()) {
             self.transact(&mut session, job)?;
+            session.empty_log();
         }
         Ok(())
     }
@@ -254,6 +269,10 @@ struct Session<'c> {
     event: Statement<'c>,
     forget_records: Statement<'c>,
     forget_events: Statement<'c>,
+    log: Statement<'c>,
+    empty_log: Statement<'c>,
+    /// Since when the log may be emptied again.
+    rested: Instant,
 }
 
 impl<'c> Session<'c> {
@@ -270,7 +289,23 @@ impl<'c> Session<'c> {
             event: conn.prepare(events::INSERT)?,
             forget_records: conn.prepare(FORGET_RECORDS)?,
             forget_events: conn.prepare(FORGET_EVENTS)?,
+            log: conn.prepare("PRAGMA wal_checkpoint(NOOP)")?,
+            empty_log: conn.prepare("PRAGMA wal_checkpoint(PASSIVE)")?,
+            rested: Instant::now(),
         })
+    }
+
+    /// Brings into the database what no reader holds back, if that is worth it. Where that fails the log grows, until
+    /// SQLite tries it as a part of a commit.
+    fn empty_log(&mut self) {
+        let (few, many) = WORTH_EMPTYING;
+        let begun = Instant::now();
+        let worth = if begun < self.rested { many } else { few };
+        let frames = |row: &Row<'_>| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?);
+        if self.log.query_row([], frames).is_ok_and(|frames| frames >= worth) {
+            drop(self.empty_log.query_row([], |_| Ok(())));
+            self.rested = Instant::now() + (begun.elapsed() * REST).min(LONGEST_REST);
+        }
     }
 
     /// Ends a transaction that failed, if SQLite did not do so itself.

@@ -8,6 +8,19 @@ const HEADER: usize = 32;
 const FRAME: usize = 24 + 4096;
 const CHANGES: u64 = 8;
 
+/// Left to itself, it would grow to 4,000 frames before it is emptied as a part of a commit.
+#[tokio::test]
+async fn the_log_stays_short_however_much_is_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("valetkey.db");
+    let store = open(&path);
+    for n in 0..2_000 {
+        commit(&store, n).await.unwrap();
+    }
+    let frames = (usize::try_from(fs::metadata(log_of(&path)).unwrap().len()).unwrap() - HEADER) / FRAME;
+    assert!(frames < 1_200, "the log has grown to {frames} frames");
+}
+
 #[tokio::test]
 async fn a_log_cut_anywhere_keeps_what_was_acknowledged_before() {
     let directory = tempfile::tempdir().unwrap();
