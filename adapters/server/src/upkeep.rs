@@ -8,21 +8,20 @@ use std::time::{Duration, Instant};
 use valetkey::time::UnixTime;
 use valetkey_tokio::store::{Store, StoreError};
 
-/// Fewest and most rows of one step.
-const STEPS: (usize, usize) = (25, 200);
+/// Rows of a step: requests that come meanwhile wait for it. As keys are drawn, each row is in pages of its own: that is a
+/// fortieth of a millisecond, and some hundredths when the log is emptied.
+const ROWS: usize = 10;
 
-/// What a step may take: requests that come meanwhile wait for it. Those that take longer are followed by smaller ones.
-const LONGEST: Duration = Duration::from_millis(4);
+/// A step that took so long is followed by a pause of so many times that, at most. Where syncs take long, what a step adds
+/// to those that requests wait for anyway is little, so that the pauses need not be as long.
+const PACES: (u32, u32) = (20, 2);
+const LONGEST_PAUSE: Duration = Duration::from_millis(25);
 
-/// A step that took so long is followed by a pause of so many times that: many at first, and fewer the longer there is more to
-/// forget than is forgotten, down to the second. So it keeps up with whatever is issued.
-const PACES: (u32, u32) = (10, 2);
-
-/// At most, as a step that took long did so for reasons that may be over.
-const LONGEST_PAUSE: Duration = Duration::from_millis(400);
-
-/// After so many steps in a row that left something to forget the pauses become shorter.
-const PATIENCE: u32 = 100;
+/// The longer there is more to forget than is forgotten, the more a step forgets and the shorter the pauses become: each
+/// time that this has passed by [`ROWS`] and by [`QUICKER`], down to the shorter of [`PACES`]. So it keeps up with whatever
+/// is issued. Where syncs are quick it forgets 700 rows a second at first, beside 400 requests a second.
+const PATIENCE: Duration = Duration::from_secs(120);
+const QUICKER: u32 = 2;
 
 /// How long it waits for more to do, and after an error.
 const REST: Duration = Duration::from_secs(5);
@@ -40,30 +39,44 @@ pub async fn events(store: Database, keep: Duration) {
 }
 
 async fn forget<F: Future<Output = Result<usize, StoreError>>>(step: impl Fn(UnixTime, usize) -> F) {
-    let ((fewest, most), (slow, quick)) = (STEPS, PACES);
-    let (mut limit, mut full) = (fewest, 0_u32);
+    let mut behind_since = Instant::now();
     loop {
         let began = Instant::now();
+        let (limit, times) = pace(began - behind_since);
         let forgotten = match unix_time() {
             Some(now) => step(now, limit).await,
             None => Ok(0),
         };
-        let took = began.elapsed();
         let pause = match forgotten {
-            Ok(forgotten) if forgotten >= limit => {
-                limit = if took > LONGEST { limit / 2 } else { limit + limit / 4 }.clamp(fewest, most);
-                full = full.saturating_add(1);
-                (took * slow.saturating_sub(full / PATIENCE).max(quick)).min(LONGEST_PAUSE)
-            }
-            Ok(_) => {
-                full = 0;
-                REST
-            }
+            Ok(forgotten) if forgotten >= limit => (began.elapsed() * times).min(LONGEST_PAUSE),
+            Ok(_) => REST,
             Err(error) => {
                 tracing::error!(error = %error.causes(), "the store could not forget what it may");
                 REST
             }
         };
         tokio::time::sleep(pause).await;
+        if pause == REST {
+            behind_since = Instant::now();
+        }
+    }
+}
+
+/// Rows of a step, and how many times as long as it took the pause after it is, once there was more to forget for so long.
+fn pace(behind: Duration) -> (usize, u32) {
+    let (slow, quick) = PACES;
+    let times = u32::try_from(behind.as_secs() / PATIENCE.as_secs()).unwrap_or(u32::MAX).min((slow - quick) / QUICKER);
+    (ROWS * (1 + times as usize), slow - times * QUICKER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_forgets_faster_the_longer_there_is_more_to_forget() {
+        let after = |minutes| pace(Duration::from_secs(60 * minutes));
+        assert_eq!([after(0), after(1), after(2), after(4)], [(10, 20), (10, 20), (20, 18), (30, 16)]);
+        assert_eq!([after(18), after(1_000_000)], [(100, 2); 2]);
     }
 }
