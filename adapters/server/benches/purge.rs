@@ -1,5 +1,6 @@
 //! What purging costs those who ask meanwhile, and whether the file stops growing:
-//! `cargo bench -p valetkey-server --bench purge`, with `-- short` for a tenth of it.
+//! `cargo bench -p valetkey-server --bench purge`, with `-- short` for a tenth of it, and `-- steady` for the
+//! second half alone.
 //!
 //! Two programs serve the same number of tokens, of which in one half have expired, so that it purges all the while. They
 //! take turns on one core, and whoever's turn it is not is stopped (SIGSTOP). Then one program serves tokens that last for
@@ -71,11 +72,14 @@ fn main() -> Result<()> {
     {
         return steady::serve(db);
     }
-    let size = if arguments.iter().any(|argument| argument == "short") { SHORT } else { FULL };
+    let asked = |word| arguments.iter().any(|argument| argument == word);
+    let size = if asked("short") { SHORT } else { FULL };
     step_aside()?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut goals = Goals::default();
-        latency(size, &mut goals).await?;
+        if !asked("steady") {
+            latency(size, &mut goals).await?;
+        }
         steady::run(size.steady, size.larger, &mut goals).await?;
         goals.end()
     })

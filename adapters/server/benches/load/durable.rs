@@ -4,7 +4,7 @@ use crate::Size;
 use crate::common::grants::{self, CLIENT};
 use crate::common::http::{Connection, post, stay_awake};
 use crate::common::numbers::{Goals, median};
-use crate::common::process::{Server, directory, pinned, serving, syncs, traced, valetkey};
+use crate::common::process::{Server, directory, pinned, serving, traced, transactions, valetkey};
 use crate::common::{REQUESTERS, Result};
 use crate::recording;
 use std::path::Path;
@@ -91,7 +91,7 @@ enum Command {
 
 struct Program {
     seconds: [f64; 2],
-    /// Changes for each sync of the log, where syncs were counted.
+    /// Changes in a transaction, where these were counted.
     shared: f64,
 }
 
@@ -110,11 +110,11 @@ async fn program_round(size: Size, command: Command) -> Result<Program> {
         Command::Traced(delay) => traced(&trace, "fsync,fdatasync", delay),
     };
     let server = Server::start(serving(command, &db), &folder.join("log"))?;
-    let before = syncs(&trace)?;
+    let before = transactions(&trace)?;
     let (first, tokens) = ask(&server, codes.chunks(size.codes.div_ceil(REQUESTERS)), grants::redeem).await?;
     let (second, _) = ask(&server, tokens.iter().map(Vec::as_slice), grants::refresh).await?;
     let changes = (2 * size.codes) as f64;
-    let shared = changes / (syncs(&trace)? - before) as f64;
+    let shared = changes / (transactions(&trace)? - before) as f64;
     server.stop()?;
     Ok(Program { seconds: [first, second], shared })
 }
