@@ -1,6 +1,9 @@
 //! The character classes of RFC 6749 Appendix A, RFC 6750 and RFC 7636.
 
-/// A set of ASCII characters, a bit for each: one search serves all classes, which keeps firmware small.
+use super::LARGE;
+
+/// A set of ASCII characters, a bit for each: one search serves all classes, which keeps firmware small. Letters, digits,
+/// hyphen, period and underscore are in every class.
 pub(crate) struct Class([u8; 16]);
 
 impl Class {
@@ -8,17 +11,14 @@ impl Class {
     const NQSCHAR: Self = Self(without(visible(0x20), b"\"\\"));
     const B64TOKEN: Self = Self(with(ALPHANUMERIC, b"-._~+/"));
     const UNRESERVED: Self = Self(with(ALPHANUMERIC, b"-._~"));
-    /// What a scope's words are of. <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>
-    pub(crate) const SCOPE: Self = Self(without(visible(0x21), b"\"\\"));
     /// What a URI may hold as it is. <https://www.rfc-editor.org/rfc/rfc3986#section-2>
     pub(crate) const URI: Self = Self(without(visible(0x21), b"\"<>\\^`{|}"));
     /// The same without what begins a fragment; and without what begins a query.
     pub(crate) const ENDPOINT: Self = Self(without(Self::URI.0, b"#"));
     pub(crate) const ISSUER: Self = Self(without(Self::URI.0, b"#?"));
-    /// A host; one in brackets, the closing one aside; and a port. <https://www.rfc-editor.org/rfc/rfc3986#section-3.2>
+    /// A host; and one in brackets, but for the closing one. <https://www.rfc-editor.org/rfc/rfc3986#section-3.2>
     pub(crate) const HOST: Self = Self(without(Self::URI.0, b":/?#[]@"));
     pub(crate) const LITERAL: Self = Self(without(Self::URI.0, b"/?#]@"));
-    pub(crate) const PORT: Self = Self(with([0; 16], b"0123456789"));
     /// What a form holds as it is. <https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set>
     pub(crate) const FORM: Self = Self(with(ALPHANUMERIC, b"*-._"));
 
@@ -28,7 +28,9 @@ impl Class {
 
     /// How many bytes are in it before one that is not.
     pub(crate) fn span(&self, bytes: &[u8]) -> usize {
-        bytes.iter().take_while(|byte| self.has(**byte)).count()
+        let passed = common(bytes);
+        let rest = bytes.get(passed..).unwrap_or_default();
+        passed.wrapping_add(rest.iter().take_while(|byte| self.has(**byte)).count())
     }
 
     /// Whether all bytes are in it.
@@ -40,6 +42,18 @@ impl Class {
     fn is_made_of(&self, text: &str) -> bool {
         !text.is_empty() && self.has_all(text.as_bytes())
     }
+}
+
+/// How many bytes at the front are such as each class has, by the chunk: mostly all of a token. On small machines none, as the
+/// search byte by byte is there anyhow.
+#[inline]
+fn common(bytes: &[u8]) -> usize {
+    if !LARGE {
+        return 0;
+    }
+    let is_common = |b: &u8| b.is_ascii_alphanumeric() | (*b == b'-') | (*b == b'.') | (*b == b'_');
+    let chunks = bytes.as_chunks::<16>().0.iter();
+    chunks.take_while(|chunk| chunk.iter().fold(true, |all, b| all & is_common(b))).count().wrapping_mul(16)
 }
 
 const ALPHANUMERIC: [u8; 16] = {

@@ -9,9 +9,14 @@ pub mod json;
 pub mod scope;
 pub mod uri;
 
-/// Whether two texts are the same, neither of which is secret. Unlike `==` it links no `memcmp` into firmware.
+/// Whether room for code is no matter. Where it is, what works byte by byte is all that there is; elsewhere quicker ways stand
+/// before it.
+pub(crate) const LARGE: bool = cfg!(target_pointer_width = "64");
+
+/// Whether two texts are the same, neither of which is secret. In firmware it links no `memcmp`.
+#[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+    if LARGE { a == b } else { a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b) }
 }
 
 /// What stands before a byte of ASCII and after it, where it comes first.

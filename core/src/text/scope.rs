@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>
 
-use super::{grammar::Class, same};
+use super::same;
 use core::iter;
 
 /// Most words in one scope.
@@ -22,7 +22,7 @@ pub fn is_scope(text: &str) -> bool {
                 return false;
             }
             words = words.saturating_add(1);
-        } else if !Class::SCOPE.has(byte) {
+        } else if !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\' {
             return false;
         }
         last = byte;

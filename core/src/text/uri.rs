@@ -83,7 +83,7 @@ fn split_host(hostport: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let (host, after) = hostport.split_at_checked(len)?;
     let after = match after {
-        [b':', port @ ..] => port.get(Class::PORT.span(port)..)?,
+        [b':', port @ ..] => port.get(port.iter().take_while(|b| b.is_ascii_digit()).count()..)?,
         _ => after,
     };
     Some((host, after))

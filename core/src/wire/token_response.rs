@@ -295,7 +295,7 @@ fn read_json<'b>(
 ) -> Result<(), JsonError> {
     let mut r = Reader::new(body, Limits::DEFAULT, scratch);
     // A fault ends the loop, and is told at the end.
-    _ = r.open(Kind::Object);
+    _ = r.value(Some(Kind::Object));
     while let Some(name) = r.member() {
         let Some(place) = wanted.place(|known| name.is(known)) else {
             _ = r.pass_over();
@@ -393,8 +393,9 @@ fn decode<'b>(value: Encoded<'_>, scratch: &mut &'b mut [u8]) -> Result<&'b str,
 
 /// Digits alone, as a number; `u32::MAX` if it is larger.
 pub(crate) fn number(digits: &str) -> Option<u32> {
-    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+    let mut n = 0u32;
+    for byte in digits.bytes() {
+        n = n.saturating_mul(10).saturating_add(char::from(byte).to_digit(10)?);
     }
-    Some(digits.bytes().fold(0, |n: u32, b| n.saturating_mul(10).saturating_add(u32::from(b.wrapping_sub(b'0')))))
+    (!digits.is_empty()).then_some(n)
 }

@@ -1,6 +1,6 @@
 //! What RFC 8259 says of single tokens, as functions of the bytes and an offset.
 
-use super::Fault;
+use crate::text::LARGE;
 
 /// A string or name without escapes, between its quotes: `text[start..end]`.
 #[derive(Clone, Copy)]
@@ -11,15 +11,11 @@ pub(super) struct Quoted {
     pub(super) hash: usize,
 }
 
-/// Whether strings are looked at by words. What reads them byte by byte is there anyhow, and a small machine has no room for
-/// two ways.
-pub(super) const BY_WORDS: bool = cfg!(target_pointer_width = "64");
-
 /// A string without escapes whose opening quote is at `at`; `None` if something else is there, or the whole text is shorter
 /// than a word.
 #[inline(always)]
 pub(super) fn plain(bytes: &[u8], at: usize) -> Option<Quoted> {
-    if !BY_WORDS {
+    if !LARGE {
         return None;
     }
     let (b'"', mut rest) = bytes.get(at..)?.split_first()? else { return None };
@@ -74,44 +70,40 @@ pub(super) const fn mix(hash: usize, word: usize) -> usize {
     (hash.rotate_left(5) ^ word).wrapping_mul(FACTOR)
 }
 
-/// The character that the escape at `at` stands for, which is passed.
-pub(super) fn escape(bytes: &[u8], at: &mut usize) -> Result<u32, Fault> {
+/// The character that the escape at `at` stands for, which is passed. If it is none, `at` is past the end of the text where
+/// that came too early.
+pub(super) fn escape(bytes: &[u8], at: &mut usize) -> Option<u32> {
     const LETTERS: [u8; 8] = *b"\"\\/bfnrt";
     const MEANT: [u8; 8] = *b"\"\\/\x08\x0c\n\r\t";
-    let letter = bytes.get(at.wrapping_add(1)).ok_or(Fault::End)?;
-    if let Some((_, meant)) = LETTERS.iter().zip(MEANT).find(|(l, _)| *l == letter) {
-        *at = at.wrapping_add(2);
-        return Ok(u32::from(meant));
-    }
-    let mut high = None;
+    let mut high = 0;
     loop {
-        let unit = unit(bytes, at)?;
-        match (high, unit >> 10) {
+        if next(bytes, at) != b'\\' {
+            return None;
+        }
+        let letter = next(bytes, at);
+        if letter != b'u' {
+            let meant = LETTERS.iter().zip(MEANT).find(|(l, _)| **l == letter)?.1;
+            return (high == 0).then_some(u32::from(meant));
+        }
+        let mut unit = 0;
+        for _ in 0..4 {
+            unit = unit << 4 | char::from(next(bytes, at)).to_digit(16)?;
+        }
+        match unit >> 10 {
             // Half of a surrogate pair: the other half must follow.
-            (None, 0x36) => high = Some(unit & 0x3ff),
-            (None, 0x37) => return Err(Fault::Escape),
-            (None, _) => return Ok(unit),
-            (Some(high), 0x37) => return Ok((high << 10 | unit & 0x3ff).wrapping_add(0x1_0000)),
-            (Some(_), _) => return Err(Fault::Escape),
+            0x36 if high == 0 => high = unit,
+            0x37 if high != 0 => return Some(((high & 0x3ff) << 10 | unit & 0x3ff).wrapping_add(0x1_0000)),
+            0x36 | 0x37 => return None,
+            _ => return (high == 0).then_some(unit),
         }
     }
 }
 
-/// The UTF-16 code unit that `\uXXXX` at `at` stands for, which is passed.
-fn unit(bytes: &[u8], at: &mut usize) -> Result<u32, Fault> {
-    let mut unit = 0;
-    for i in 0..6 {
-        let byte = *bytes.get(*at).ok_or(Fault::End)?;
-        let digit = match i {
-            0 if byte == b'\\' => 0,
-            1 if byte == b'u' => 0,
-            2.. => char::from(byte).to_digit(16).ok_or(Fault::Escape)?,
-            _ => return Err(Fault::Escape),
-        };
-        unit = unit << 4 | digit;
-        *at = at.wrapping_add(1);
-    }
-    Ok(unit)
+/// The byte at `at`, which is passed; 0 at the end.
+fn next(bytes: &[u8], at: &mut usize) -> u8 {
+    let byte = bytes.get(*at).copied().unwrap_or_default();
+    *at = at.wrapping_add(1);
+    byte
 }
 
 /// A character's bytes, the first lowest.
@@ -144,10 +136,8 @@ impl<'t> Unescaped<'t> {
     }
 }
 
-impl Iterator for Unescaped<'_> {
-    type Item = u8;
-
-    fn next(&mut self) -> Option<u8> {
+impl Unescaped<'_> {
+    pub(super) fn next(&mut self) -> Option<u8> {
         if self.more == 0 {
             let byte = *self.raw.get(self.at)?;
             if byte != b'\\' {
@@ -221,7 +211,7 @@ impl<'t> Iterator for Names<'t> {
 
 /// The names that are held while the rest of the object is walked once; so an object of `m` names is walked `m / HELD`
 /// times. They are what a check of uniqueness needs of the stack.
-const HELD: usize = if BY_WORDS { 8 } else { 1 };
+const HELD: usize = if LARGE { 8 } else { 1 };
 
 /// Whether two names of the object that closes at `close` are the same after unescaping.
 pub(super) fn has_duplicate(text: &str, close: usize) -> bool {
@@ -249,17 +239,19 @@ pub(super) fn has_duplicate(text: &str, close: usize) -> bool {
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     let (mut a, mut b) = (Unescaped::new(a), Unescaped::new(b));
     loop {
-        match (a.next(), b.next()) {
-            (None, None) => return true,
-            (a, b) if a == b => {}
-            _ => return false,
+        let byte = a.next();
+        if byte != b.next() {
+            return false;
+        }
+        if byte.is_none() {
+            return true;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{JsonError, Limits, Reader};
+    use super::super::{Fault, JsonError, Limits, Reader};
     use super::*;
     use proptest::prelude::*;
     use std::format;

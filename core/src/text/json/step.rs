@@ -2,6 +2,7 @@
 //! a register holds, and what calls it need not look for faults before the end. On small machines that is half of the code.
 
 use super::{Fault, JsonError, Kind, Reader, State, scan};
+use crate::text::LARGE;
 use core::{cmp::Ordering, mem, str};
 
 /// A checked string or name between its quotes, with its escapes.
@@ -11,7 +12,8 @@ pub(crate) struct Written<'a>(&'a str);
 impl Written<'_> {
     /// Whether it stands for `text`, in which there is no backslash.
     pub(crate) fn is(self, text: &str) -> bool {
-        scan::same(self.0.as_bytes(), text.as_bytes())
+        // Mostly it is written so, and a comparison at once is there on large machines anyhow.
+        LARGE && self.0 == text || scan::same(self.0.as_bytes(), text.as_bytes())
     }
 }
 
@@ -36,43 +38,57 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn expect(&mut self, kind: Kind) -> Option<()> {
-        if self.due()? == kind { Some(()) } else { self.fail(Fault::WrongType) }
+    /// Takes the next value, of the kind that is wanted if one is: a scalar whole, as it is written; of an array or object the
+    /// beginning, which is entered.
+    pub(crate) fn value(&mut self, wanted: Option<Kind>) -> Option<&'a str> {
+        let kind = self.due()?;
+        if wanted.is_some_and(|wanted| wanted != kind) {
+            return self.fail(Fault::WrongType);
+        }
+        let start = self.at;
+        match kind {
+            Kind::Array | Kind::Object => return self.open(kind == Kind::Object),
+            Kind::String => _ = self.quoted()?,
+            Kind::Number => self.digits_and_more()?,
+            Kind::Null | Kind::Boolean => self.literal()?,
+        }
+        self.state = State::After;
+        self.text.get(start..self.at)
     }
 
-    /// Enters an array or object.
-    pub(crate) fn open(&mut self, kind: Kind) -> Option<()> {
-        self.expect(kind)?;
+    fn open(&mut self, object: bool) -> Option<&'a str> {
         let members = self.members.get_mut(usize::from(self.depth));
         let Some(members) = members.filter(|_| self.depth < self.limits.depth) else { return self.fail(Fault::Depth) };
         *members = 0;
         self.depth = self.depth.wrapping_add(1);
-        self.objects = self.objects << 1 | u16::from(kind == Kind::Object);
+        self.objects = self.objects << 1 | u16::from(object);
         self.doubtful <<= 1;
         self.at = self.at.wrapping_add(1);
         self.state = State::First;
-        Some(())
+        Some("")
     }
 
-    /// Whether a comma or the beginning leads to one more name or element; otherwise `close` was passed, or there is a fault.
-    pub(super) fn more(&mut self, close: u8) -> bool {
+    /// Whether the array has one more element; not at its end, which is passed then, or after a fault.
+    pub(super) fn next_element(&mut self) -> bool {
+        if self.depth == 0 || self.objects & 1 != 0 { self.out_of_turn::<()>().is_some() } else { self.more() }
+    }
+
+    /// Whether a comma or the beginning leads to one more name or element; otherwise the end was passed, or there is a fault.
+    fn more(&mut self) -> bool {
         let first = matches!(self.state, State::First);
-        let inside = self.depth != 0 && (self.objects & 1 != 0) == (close == b'}');
-        if !inside || !first && !matches!(self.state, State::After) {
+        if !first && !matches!(self.state, State::After) {
             return self.out_of_turn::<()>().is_some();
         }
-        match self.next_byte() {
-            b if b == close => {
-                self.depth = self.depth.wrapping_sub(1);
-                self.objects >>= 1;
-                self.doubtful >>= 1;
-                self.pass(self.at.wrapping_add(1));
-                return false;
-            }
-            0 => return self.unexpected::<()>().is_some(),
-            _ if first => {}
-            b',' => self.at = self.at.wrapping_add(1),
-            _ => return self.unexpected::<()>().is_some(),
+        let byte = self.next_byte();
+        if byte == if self.objects & 1 != 0 { b'}' } else { b']' } {
+            self.depth = self.depth.wrapping_sub(1);
+            self.objects >>= 1;
+            self.doubtful >>= 1;
+            self.pass(self.at.wrapping_add(1));
+            return false;
+        }
+        if byte == 0 || !first && !self.takes(b',', b',') {
+            return self.unexpected::<()>().is_some();
         }
         self.state = State::Value;
         true
@@ -80,9 +96,12 @@ impl<'a> Reader<'a> {
 
     /// The name of the next member as it is written; none at the end of the object, or after a fault.
     pub(crate) fn member(&mut self) -> Option<Written<'a>> {
+        if self.objects & 1 == 0 {
+            return self.out_of_turn();
+        }
         let members = usize::from(self.depth).wrapping_sub(1);
         let doubtful = self.doubtful & 1 != 0;
-        if !self.more(b'}') {
+        if !self.more() {
             let close = self.at.wrapping_sub(1);
             if doubtful && !self.has_failed() && scan::has_duplicate(self.text, close) {
                 self.at = close;
@@ -112,10 +131,10 @@ impl<'a> Reader<'a> {
                 self.other_quoted()?
             }
         };
-        if self.next_byte() != b':' {
+        self.next_byte();
+        if !self.takes(b':', b':') {
             return self.unexpected();
         }
-        self.at = self.at.wrapping_add(1);
         Some(Written(name))
     }
 
@@ -135,10 +154,19 @@ impl<'a> Reader<'a> {
 
     /// A string.
     pub(super) fn text(&mut self) -> Option<&'a str> {
-        self.expect(Kind::String)?;
-        let raw = self.other_quoted()?;
-        self.state = State::After;
-        self.unescaped(Written(raw))
+        let quoted = self.value(Some(Kind::String))?;
+        self.unescaped(Written(quoted.get(1..quoted.len().wrapping_sub(1))?))
+    }
+
+    /// A string or name that begins here, without its quotes.
+    fn quoted(&mut self) -> Option<&'a str> {
+        match scan::plain(self.text.as_bytes(), self.at) {
+            Some(string) => {
+                self.at = string.end.wrapping_add(1);
+                self.text.get(string.start..string.end)
+            }
+            None => self.other_quoted(),
+        }
     }
 
     /// A string or name that begins here, with escapes or without.
@@ -153,9 +181,10 @@ impl<'a> Reader<'a> {
                 b'"' => break,
                 b'\\' => {
                     let backslash = self.at;
-                    if let Err(fault) = scan::escape(bytes, &mut self.at) {
-                        self.at = if fault == Fault::End { bytes.len() } else { backslash };
-                        return self.fail(fault);
+                    if scan::escape(bytes, &mut self.at).is_none() {
+                        let ended = self.at > bytes.len();
+                        self.at = if ended { bytes.len() } else { backslash };
+                        return self.fail(if ended { Fault::End } else { Fault::Escape });
                     }
                 }
                 ..b' ' => return self.unexpected_or(Fault::Control),
@@ -174,7 +203,8 @@ impl<'a> Reader<'a> {
         }
         let scratch = mem::take(&mut self.scratch);
         let mut len = 0usize;
-        for byte in scan::Unescaped::new(raw.as_bytes()) {
+        let mut bytes = scan::Unescaped::new(raw.as_bytes());
+        while let Some(byte) = bytes.next() {
             let Some(to) = scratch.get_mut(len) else {
                 self.at = raw.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
                 return self.fail(Fault::Scratch);
@@ -187,10 +217,8 @@ impl<'a> Reader<'a> {
         str::from_utf8(unescaped).ok()
     }
 
-    /// A number as it is written: RFC 8259, section 6. A digit after a 0 is refused as what cannot follow a value.
-    pub(super) fn any_number(&mut self) -> Option<&'a str> {
-        self.expect(Kind::Number)?;
-        let start = self.at;
+    /// A number: RFC 8259, section 6. A digit after a 0 is refused as what cannot follow a value.
+    fn digits_and_more(&mut self) -> Option<()> {
         self.takes(b'-', b'-');
         if !self.takes(b'0', b'0') {
             self.digits()?;
@@ -202,8 +230,7 @@ impl<'a> Reader<'a> {
             self.takes(b'+', b'-');
             self.digits()?;
         }
-        self.state = State::After;
-        self.text.get(start..self.at)
+        Some(())
     }
 
     /// At least one digit.
@@ -217,7 +244,7 @@ impl<'a> Reader<'a> {
 
     /// An integer as it is written.
     pub(super) fn integer(&mut self) -> Option<&'a str> {
-        let number = self.any_number()?;
+        let number = self.value(Some(Kind::Number))?;
         if number.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
             return self.refuse(number, Fault::NotInteger);
         }
@@ -255,7 +282,6 @@ impl<'a> Reader<'a> {
                 return self.unexpected();
             }
         }
-        self.state = State::After;
         Some(())
     }
 
@@ -263,18 +289,13 @@ impl<'a> Reader<'a> {
     pub(crate) fn pass_over(&mut self) -> Option<()> {
         let depth = self.depth;
         loop {
-            match self.due()? {
-                Kind::Null | Kind::Boolean => self.literal()?,
-                Kind::Number => _ = self.any_number()?,
-                Kind::String => self.quoted()?,
-                kind => self.open(kind)?,
-            }
+            self.value(None)?;
             // The next value within the skipped one, if there is any.
             loop {
                 if self.depth == depth {
                     return Some(());
                 }
-                let more = if self.objects & 1 != 0 { self.member().is_some() } else { self.more(b']') };
+                let more = if self.objects & 1 != 0 { self.member().is_some() } else { self.more() };
                 if more {
                     break;
                 }
@@ -283,16 +304,6 @@ impl<'a> Reader<'a> {
                 }
             }
         }
-    }
-
-    /// A string that begins here and is not asked for.
-    fn quoted(&mut self) -> Option<()> {
-        match scan::plain(self.text.as_bytes(), self.at) {
-            Some(string) => self.at = string.end.wrapping_add(1),
-            None => _ = self.other_quoted()?,
-        }
-        self.state = State::After;
-        Some(())
     }
 
     /// A value ends at `end`.

@@ -34,13 +34,29 @@ enum Came {
 /// What is answered, and what comes of it. Instructions are counted on the first, the deepest stack is that of all.
 const ANSWERS: [(u16, &[u8], Came); 10] = [
     (200, include_bytes!("../../../../../bench/src/answer.json"), Came::Tokens),
-    (200, br#"{"\u0061ccess_token":"2Y\/o","token_type":"\ud83d\ude00","x":[{"a":[1.5e3,true,null,{}]}]}"#, Came::Fault),
-    (200, r#" { "access_token" : "2Y\/o" , "token_type" : "bearer" , "expires_in" : 600 , "\u00e9" : "é" } "#.as_bytes(), Came::Tokens),
+    (
+        200,
+        br#"{"\u0061ccess_token":"2Y\/o","token_type":"\ud83d\ude00","x":[{"a":[1.5e3,true,null,{}]}]}"#,
+        Came::Fault,
+    ),
+    (
+        200,
+        r#" { "access_token" : "2Y\/o" , "token_type" : "bearer" , "expires_in" : 600 , "\u00e9" : "é" } "#.as_bytes(),
+        Came::Tokens,
+    ),
     (200, br#"{"access_token":"2Yo","token_type":"Bearer","access\u005ftoken":"2Yo"}"#, Came::Fault),
     (200, br#"{"access_token":"2Yo","token_type":"Bearer","expires_in":99999999999999999999}"#, Came::Fault),
-    (200, br#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":[[[[[[[[[[[[[[{"a":{}}]]]]]]]]]]]]]],"\u0061":9}"#, Came::Fault),
+    (
+        200,
+        br#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":[[[[[[[[[[[[[[{"a":{}}]]]]]]]]]]]]]],"\u0061":9}"#,
+        Came::Fault,
+    ),
     (200, b"{\"access_token\":\"2Y\xe2\x82\"}", Came::Fault),
-    (401, br#"{"error":"invalid_client","error_description":"no such client","error_uri":"https://as.example/e"}"#, Came::Denied),
+    (
+        401,
+        br#"{"error":"invalid_client","error_description":"no such client","error_uri":"https://as.example/e"}"#,
+        Came::Denied,
+    ),
     (503, b"<html>", Came::After),
     (302, b"", Came::Fault),
 ];
@@ -59,7 +75,10 @@ fn size_send(post: &Post<'_>) -> Response<'static> {
     SENT.store(board::instructions(), Relaxed);
     let (status, body, _) = &ANSWERS[DUE.load(Relaxed)];
     let right = (post.authorization, post.body)
-        == (Some("Basic ZGVtby1kZXZpY2U6ZGV2aWNlLXNlY3JldA=="), "grant_type=client_credentials&scope=telemetry%3Awrite");
+        == (
+            Some("Basic ZGVtby1kZXZpY2U6ZGV2aWNlLXNlY3JldA=="),
+            "grant_type=client_credentials&scope=telemetry%3Awrite",
+        );
     check(right, "the request");
     let response = Response { status: *status, content_type: Some("application/json"), retry_after: Some("120"), body };
     ANSWERED.store(board::instructions(), Relaxed);
