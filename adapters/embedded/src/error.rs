@@ -6,9 +6,8 @@ use valetkey::error::TooSmall;
 
 /// Why nothing came back that a flow could read. Holds no content.
 ///
-/// After any of these but [`Address`](Self::Address), [`Spent`](Self::Spent) and [`Request`](Self::Request) the request
-/// may have arrived: whether it may be sent again, over a new pipe, is said by its duties. A
-/// [`Buffer`](Self::Buffer) may come before it was sent, or after.
+/// If the connection [is still open](crate::Connection::is_open), nothing was sent. Otherwise, [`Spent`](Self::Spent) aside,
+/// the request may have arrived: whether it may be sent again, over a new pipe, is said by its duties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
@@ -30,7 +29,7 @@ pub enum Error {
     Closed,
     /// The peer closed the pipe within its answer.
     Truncated,
-    /// The answer does not begin as one of HTTP/1.1 does, or has more than [`FIELDS`](crate::FIELDS) header fields.
+    /// The head of the answer is not one of HTTP/1.1.
     Head,
     /// Where the answer ends is not said, said twice or said wrongly.
     Framing,
@@ -53,21 +52,32 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Error {
+    /// What went wrong, as a sentence without the details: for a log without `core::fmt`.
+    pub const fn reason(self) -> &'static str {
+        match self {
             Self::Address => "the URL is not that of the host at the other end of the pipe",
             Self::Spent => "the pipe is used up: open another",
             Self::Request => "the request has a character that cannot stand in a header",
-            Self::Buffer(error) => return error.fmt(f),
-            Self::Pipe(kind) => return write!(f, "the pipe failed: {kind}"),
+            Self::Buffer(_) => "the buffer is too small",
+            Self::Pipe(_) => "the pipe failed",
             Self::Timeout => "the server took too long to answer",
             Self::Closed => "the server closed the connection instead of answering",
             Self::Truncated => "the server broke off in the middle of its answer",
             Self::Head => "the answer is not one of HTTP/1.1",
             Self::Framing => "the answer does not say, or says in two ways, where it ends",
             Self::TooLong => "the server answered more than is read",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Buffer(error) => error.fmt(f),
+            Self::Pipe(kind) => write!(f, "the pipe failed: {kind}"),
+            other => f.write_str(other.reason()),
+        }
     }
 }
 

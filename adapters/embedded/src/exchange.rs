@@ -8,9 +8,6 @@ use valetkey::error::TooSmall;
 /// Most answers with a status of 1xx that may precede the one that counts.
 const INTERIM: u8 = 4;
 
-/// How every answer begins.
-const BEGINNING: &[u8] = b"HTTP/1.1 ";
-
 /// A request that is being sent and an answer that is being received, both in one lent buffer. It neither reads nor
 /// writes: [`Connection`](crate::Connection) does, in a loop of a dozen lines, or yours does.
 ///
@@ -150,7 +147,7 @@ impl<'b> Exchange<'b> {
         let mut at = from;
         while let Some(byte) = self.buf.get(at).copied().filter(|_| at < end) {
             // Noise on a line is known as such at once, and not when the time is up.
-            let expected = BEGINNING.get(at).copied().unwrap_or(byte);
+            let expected = head::BEGINNING.get(at).copied().unwrap_or(byte);
             if byte != expected || (byte == b'\n') != cr {
                 return Err(Error::Head);
             }

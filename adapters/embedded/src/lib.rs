@@ -43,8 +43,8 @@
 //!
 //! # Buffers and limits
 //! One buffer holds the request (about 250 bytes besides its body) and then the answer: head, body, and one byte more if it
-//! came in chunks. One that is too short gets the size that is needed as answer. Besides, an answer has at most [`FIELDS`]
-//! header fields, four interim answers before it, and 1,024 bytes of chunk extensions and trailers.
+//! came in chunks. One that is too short gets the size that is needed as answer. Besides, an answer has at most four interim
+//! answers before it, and 1,024 bytes of chunk extensions and trailers.
 //!
 //! # What is refused
 //! Redirects are answers like others, which a flow does not believe; nothing follows them. Refused is what two readers could
@@ -78,4 +78,3 @@ mod request;
 pub use connection::{Connection, Peer};
 pub use error::Error;
 pub use exchange::{Exchange, Step};
-pub use head::FIELDS;

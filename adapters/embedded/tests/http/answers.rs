@@ -3,7 +3,7 @@
 use crate::script::{Answer, Came, Script, asynchronous, blocking};
 use valetkey::client::Duties;
 use valetkey::error::TooSmall;
-use valetkey_embedded::{Error, FIELDS};
+use valetkey_embedded::Error;
 
 const CAP: usize = Duties::BODY_CAP;
 
@@ -189,12 +189,10 @@ fn chunks_that_are_not_as_in_the_rfc_are_refused() {
 
 #[test]
 fn floods_are_cut_off() {
-    let fields = |count: usize| "Set-Cookie: a=b\r\n".repeat(count);
-    let text = |count| format!("HTTP/1.1 200 OK\r\n{}Content-Length: 0\r\n\r\n", fields(count));
     let room = 4096;
-    assert!(blocking(Script::whole(text(FIELDS - 1).as_bytes()), room, CAP).0.is_ok());
-    assert_eq!(refused(text(FIELDS)), Error::Head);
     // A head without end.
+    let fields = format!("HTTP/1.1 200 OK\r\n{}", "Set-Cookie: a=b\r\n".repeat(room));
+    assert_eq!(refused(fields), Error::Buffer(TooSmall { needed: room + 1 }));
     let endless = format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(room));
     assert_eq!(refused(endless), Error::Buffer(TooSmall { needed: room + 1 }));
     // What nobody reads is not read without end either.

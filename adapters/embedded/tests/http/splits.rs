@@ -2,6 +2,7 @@
 
 use crate::script::{Script, asynchronous, blocking};
 use proptest::prelude::*;
+use valetkey_embedded::Error;
 
 /// Answers that are right, each with a body, some with frames around it.
 fn answer() -> impl Strategy<Value = Vec<u8>> {
@@ -69,6 +70,26 @@ proptest! {
         cuts.sort_unstable();
         let [one, other] = [blocking, asynchronous].map(|send| send(Script::cut(&text, &cuts), 512, 200));
         prop_assert_eq!(one, other);
+    }
+
+    #[test]
+    fn heads_are_judged_as_by_httparse_but_for_ends_of_lines(text in damaged()) {
+        let mut fields = [httparse::EMPTY_HEADER; 16];
+        let mut other = httparse::Response::new(&mut fields);
+        let judged = other.parse(&text);
+        // Status 1xx aside, which another head follows.
+        prop_assume!(!text.starts_with(b"HTTP/1.1 1"));
+        let (came, _) = blocking(Script::whole(&text), 700, 200);
+        if let Ok(answer) = &came {
+            prop_assert!(judged.is_ok_and(|j| j.is_complete()));
+            prop_assert_eq!(other.code, Some(answer.status));
+        }
+        let Ok(httparse::Status::Complete(end)) = judged else { return Ok(()) };
+        let head = &text[..end];
+        let paired = head.iter().filter(|b| b"\r\n".contains(b)).count() == 2 * head.windows(2).filter(|w| w == b"\r\n").count();
+        if paired && head.starts_with(b"HTTP/1.1 ") && other.code >= Some(200) {
+            prop_assert_ne!(came, Err(Error::Head));
+        }
     }
 
     #[test]
