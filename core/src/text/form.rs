@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#appendix-B>
 
-use super::{buf::Writer, cut, grammar::Class};
+use super::{LARGE, buf::Writer, cut, grammar::Class};
 use core::{fmt, iter};
 
 /// Most parameters in one request or response, those without a value included.
@@ -45,17 +45,33 @@ impl core::error::Error for FormError {}
 /// assert_eq!(w.finish(), Ok("+%25%26%2B%C2%A3%E2%82%AC")); // RFC 6749 Appendix B
 /// ```
 pub fn encode(w: &mut Writer<'_>, text: &str) {
-    for byte in text.bytes() {
-        let mut last = byte;
-        if byte == b' ' {
-            last = b'+';
-        } else if !Class::FORM.has(byte) {
-            w.push_ascii(b'%');
-            w.push_ascii(hex_digit(byte >> 4));
-            last = hex_digit(byte & 15);
+    let mut rest = text;
+    if LARGE {
+        // What stands for itself is mostly all, and copied at once.
+        while let Some((plain, more)) = rest.split_at_checked(Class::FORM.span(rest.as_bytes())) {
+            w.push_str(plain);
+            let Some(byte) = more.bytes().next() else { return };
+            if !byte.is_ascii() {
+                rest = more;
+                break;
+            }
+            encode_byte(w, byte);
+            rest = more.get(1..).unwrap_or_default();
         }
-        w.push_ascii(last);
     }
+    rest.bytes().for_each(|byte| encode_byte(w, byte));
+}
+
+fn encode_byte(w: &mut Writer<'_>, byte: u8) {
+    let mut last = byte;
+    if byte == b' ' {
+        last = b'+';
+    } else if !Class::FORM.has(byte) {
+        w.push_ascii(b'%');
+        w.push_ascii(hex_digit(byte >> 4));
+        last = hex_digit(byte & 15);
+    }
+    w.push_ascii(last);
 }
 
 /// Appends `name=value`, both encoded, with a `&` before it unless it is the `first`, which it then is no more.

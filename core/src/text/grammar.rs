@@ -51,9 +51,14 @@ fn common(bytes: &[u8]) -> usize {
     if !LARGE {
         return 0;
     }
+    let passed = common_chunks::<16>(bytes);
+    passed.wrapping_add(common_chunks::<8>(bytes.get(passed..).unwrap_or_default()))
+}
+
+fn common_chunks<const N: usize>(bytes: &[u8]) -> usize {
     let is_common = |b: &u8| b.is_ascii_alphanumeric() | (*b == b'-') | (*b == b'.') | (*b == b'_');
-    let chunks = bytes.as_chunks::<16>().0.iter();
-    chunks.take_while(|chunk| chunk.iter().fold(true, |all, b| all & is_common(b))).count().wrapping_mul(16)
+    let chunks = bytes.as_chunks::<N>().0.iter();
+    chunks.take_while(|chunk| chunk.iter().fold(true, |all, b| all & is_common(b))).count().wrapping_mul(N)
 }
 
 const ALPHANUMERIC: [u8; 16] = {
