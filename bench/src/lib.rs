@@ -1,7 +1,8 @@
-//! What is measured and how; the bench `tokens` prints it and holds it against the goals.
+//! What is measured and how; the benches `tokens` and `client` print it and hold it against the goals.
 //!
 //! A workspace of its own, as the other libraries bring other versions of the same packages.
 
+pub mod client;
 pub mod measure;
 pub mod ours;
 pub mod peers;

@@ -46,7 +46,7 @@ pub fn run_counted(cases: impl Iterator<Item = Case>) {
 
 /// The function by whose name callgrind counts.
 #[inline(never)]
-fn counted(call: &dyn Fn() -> bool) {
+pub fn counted(call: &dyn Fn() -> bool) {
     black_box(call());
 }
 
@@ -59,7 +59,8 @@ pub fn run_timed(cases: impl Iterator<Item = Case>) {
     }
 }
 
-fn allocations(call: &dyn Fn() -> bool) -> u64 {
+/// Allocations on the heap of one call, which is not the first.
+pub fn allocations(call: &dyn Fn() -> bool) -> u64 {
     call();
     allocation_counter::measure(|| assert!(call())).count_total
 }
@@ -110,7 +111,9 @@ fn cost(line: &str, counts: &[u64]) -> Cost {
 
 /// What callgrind counts in each call of [`counted`]: it starts and stops there, and writes a part of its report after
 /// each. Of two options for the same pattern it would follow only one.
-fn instructions(program: &Path, which: &str) -> Vec<u64> {
+///
+/// The program is run with the arguments `count` and `which`.
+pub fn instructions(program: &Path, which: &str) -> Vec<u64> {
     let report = std::env::temp_dir().join(format!("valetkey-bench-{}-{which}", std::process::id()));
     let output = Command::new("valgrind")
         .args([
