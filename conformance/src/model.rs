@@ -13,6 +13,7 @@
 //! - nothing is issued for a locked account, a removed client or an ended grant once that was committed;
 //! - what was revoked or ended is never active again, and introspection says active of exactly what is live;
 //! - a signed access token names its client, person, scope and end as the grant has them;
+//! - an assertion of the client with a key pair is used once, and nothing is answered by one that was not;
 //! - a request whose change was applied never says that it failed.
 //!
 //! ```

@@ -2,8 +2,9 @@
 
 use super::run::{CLIENTS, ISSUER, SUBJECTS};
 use super::{Scope, Wrong, signed};
+use std::collections::HashSet;
 use valetkey::server::Policy;
-use valetkey::server::change::{Change, Key, Kind, Version};
+use valetkey::server::change::{Change, EventKind, Key, Kind, Version};
 use valetkey::server::record::{GrantState, Record};
 
 /// What must not be, in words.
@@ -85,12 +86,28 @@ pub(super) enum Asked {
     Introspect { token: usize },
 }
 
+impl Asked {
+    /// Whether it is the client with a key pair that asks.
+    const fn is_by_the_first(self) -> bool {
+        match self {
+            Self::ClientCredentials | Self::Introspect { .. } => true,
+            Self::Authorize { .. } => false,
+            Self::Redeem { client, .. }
+            | Self::Refresh { client, .. }
+            | Self::RevokeAccess { client, .. }
+            | Self::RevokeRefresh { client, .. } => client == 0,
+        }
+    }
+}
+
 /// What was seen of one request on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
     pub(super) asked: Asked,
     pub(super) now: u64,
     pub(super) opened: u64,
+    /// By which assertion it authenticates, where it is of the first client.
+    pub(super) assertion: usize,
     pub(super) conflicts: u32,
     /// Its change was applied, by this id, and whether that issued something.
     applied: Option<(Version, bool)>,
@@ -102,13 +119,14 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    pub(super) const fn new(asked: Asked, now: u64, opened: u64) -> Self {
+    pub(super) const fn new(asked: Asked, now: u64, opened: u64, assertion: usize) -> Self {
         let (applied, grant) = (None, None);
         let (live_when_loaded, locked_when_loaded, clock_when_loaded) = (false, false, 0);
         Self {
             asked,
             now,
             opened,
+            assertion,
             conflicts: 0,
             applied,
             grant,
@@ -142,6 +160,8 @@ pub(super) struct Ledger {
     pub(super) removed: [bool; 3],
     pub(super) event: u64,
     pub(super) now: u64,
+    /// Assertions that were used.
+    pub(super) used: HashSet<usize>,
     /// Loads may be behind.
     pub(super) stale: bool,
 }
@@ -165,11 +185,15 @@ impl Ledger {
         if let Some((id, _)) = facts.applied {
             return ensure(id == change.id || self.is_forgotten(facts), "a request changed something twice");
         }
+        if facts.asked.is_by_the_first() {
+            ensure(self.used.insert(facts.assertion), "an assertion was used twice")?;
+        }
         let puts = || change.puts.iter().flatten();
         // A signed token has no record until it is revoked, so that one which is new may as well end something.
         let revokes = matches!(facts.asked, Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. });
         let ends = puts().any(|put| matches!(put.record, Record::Grant(grant) if grant.state == GrantState::Ended));
-        let issues = !revokes && !ends;
+        let only_used = change.event.is_some_and(|event| event.what == EventKind::AssertionUsed);
+        let issues = !revokes && !ends && !only_used;
         facts.applied = Some((change.id, issues));
         if issues {
             let made = puts().find(|put| put.key.kind == Kind::Grant).map(|put| put.key);
@@ -179,6 +203,7 @@ impl Ledger {
             match put.record {
                 Record::Grant(grant) if grant.state == GrantState::Ended => self.ended(facts, put.key)?,
                 Record::Access(_) => self.access_ended(facts)?,
+                Record::Used if facts.asked.is_by_the_first() => {}
                 _ => return Err("a change that neither issues nor ends".into()),
             }
         }
@@ -272,6 +297,8 @@ impl Ledger {
         let lost = self.is_forgotten(facts) || facts.grant.is_some_and(|grant| self.grants[grant].ended);
         ensure(gave || !issued || lost, "a change was applied, and the reply is a refusal")?;
         ensure(!gave || said.status == 200 || said.status == 303, "tokens beside an error")?;
+        let told = facts.asked.is_by_the_first() && said.status < 400;
+        ensure(!told || facts.applied.is_some(), "an assertion was taken, and nothing says so")?;
         match facts.asked {
             Asked::Refresh { token, client, scope } => self.refreshed(facts, said, token, client, scope),
             Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. } => self.revoked(facts, said),

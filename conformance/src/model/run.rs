@@ -2,6 +2,7 @@
 
 use super::ledger::{ALL, Asked, Check, Facts, Ledger, PART, Pending, Said, ensure};
 use super::{Command, MOST_OPEN, Request, Scope, Store, Wrong, signed};
+use valetkey::jose::{Algorithm, Algorithms, PublicJwk};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version, found};
 use valetkey::server::record::{
@@ -21,6 +22,8 @@ pub(super) const SUBJECTS: [&str; 2] = ["alice", "bob"];
 const BROWSER: &str = "browser";
 const FORM: Header<'static> = Header::One("application/x-www-form-urlencoded");
 const VERIFIER: &str = "a-verifier-of-at-least-forty-three-characters";
+const ASSERTION: &str = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer";
+const JWKS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
 /// Enough for the short requests of the model.
 const SCRATCH: usize = 8192;
 
@@ -38,18 +41,23 @@ struct World<S> {
     access_token: AccessTokenFormat,
     ledger: Ledger,
     drawn: u64,
+    /// Every assertion that the first client signed.
+    assertions: Vec<String>,
     /// Of each client's and account's record: what an operator wrote last.
     versions: [Option<Version>; CLIENTS.len() + SUBJECTS.len()],
 }
 
 pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenFormat) -> Check {
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new(ISSUER, Policy::OAUTH21, &keys).and_then(|server| server.with_signing_keys(&signed::KEYS));
-    let server = server.map_err(|e| e.to_string())?;
+    let server = Server::new(ISSUER, Policy::OAUTH21, &keys)
+        .and_then(|server| server.with_signing_keys(&signed::KEYS))
+        .and_then(|server| server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify))
+        .map_err(|e| e.to_string())?;
     let mut rooms = vec![[0; SCRATCH]; commands.len()];
     let mut rooms = rooms.iter_mut();
     let ledger = Ledger { now: 1_700_000_000, stale: S::STALE, ..Ledger::default() };
-    let mut world = World { store: S::default(), access_token, ledger, drawn: 0, versions: [None; 5] };
+    let mut world =
+        World { store: S::default(), access_token, ledger, drawn: 0, assertions: Vec::new(), versions: [None; 5] };
     for client in 0..CLIENTS.len() {
         world.write_client(client)?;
     }
@@ -66,6 +74,8 @@ pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenForma
     for open in open {
         world.finish(open).map_err(|what| format!("{what}, at the end"))?;
     }
+    // Each of the last looks is by an assertion of its own.
+    world.ledger.event = world.ledger.event / 9 * 9 + 1;
     for token in 0..world.ledger.accesses.len() {
         let mut room = [0; SCRATCH];
         let facts = world.facts(Asked::Introspect { token });
@@ -169,8 +179,12 @@ impl<S: Store> World<S> {
         UnixTime(self.ledger.now)
     }
 
-    const fn facts(&self, asked: Asked) -> Facts {
-        Facts::new(asked, self.ledger.now, self.ledger.event)
+    /// Now and then the first client, or who listened to it, shows an assertion again.
+    fn facts(&mut self, asked: Asked) -> Facts {
+        if self.assertions.is_empty() || !self.ledger.event.is_multiple_of(9) {
+            self.assertions.push(assertion(self.assertions.len(), self.ledger.now));
+        }
+        Facts::new(asked, self.ledger.now, self.ledger.event, self.assertions.len() - 1)
     }
 
     fn entropy(&mut self) -> Entropy<ENTROPY> {
@@ -221,15 +235,11 @@ impl<S: Store> World<S> {
     fn start<'r>(&mut self, server: &'r Server<'r>, facts: &Facts, room: &'r mut [u8]) -> Step<'r> {
         let (now, seed) = (self.now(), self.entropy());
         let Ledger { codes, accesses, refreshes, pendings, .. } = &self.ledger;
-        let basic = |id: &str| {
-            let mut out = [0; 64];
-            format!("Basic {}", base64::encode_standard(format!("{id}:{id}").as_bytes(), &mut out).unwrap_or_default())
-        };
+        let assertion = &self.assertions[facts.assertion];
         let post = |client: usize, body: String| match client {
-            0 => (basic(CLIENTS[0]), body),
-            _ => (String::new(), format!("{body}&client_id={}", CLIENTS[client])),
+            0 => format!("{body}&client_assertion_type={ASSERTION}&client_assertion={assertion}"),
+            _ => format!("{body}&client_id={}", CLIENTS[client]),
         };
-        let header = |text: &'_ str| if text.is_empty() { None } else { Some(text.to_owned()) };
         let (client, body) = match facts.asked {
             Asked::Authorize { client, pending: None, .. } => {
                 return authorize(server, &AuthorizeRequest { query: &query(client) }, now, seed, room);
@@ -257,10 +267,8 @@ impl<S: Store> World<S> {
             Asked::RevokeRefresh { token, client } => (client, format!("token={}", refreshes[token].text)),
             Asked::Introspect { token } => (0, format!("token={}", accesses[token].text)),
         };
-        let (authorization, body) = post(client, body);
-        let authorization = header(&authorization);
-        let (authorization, content_type) = (authorization.as_deref().map_or(Header::Absent, Header::One), FORM);
-        let body = body.as_bytes();
+        let body = post(client, body);
+        let (authorization, content_type, body) = (Header::Absent, FORM, body.as_bytes());
         match facts.asked {
             Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. } => {
                 revoke(server, &FormRequest { authorization, content_type, body }, now, seed, room)
@@ -324,13 +332,12 @@ impl<S: Store> World<S> {
 
     fn write_client(&mut self, client: usize) -> Check {
         let (client_id, first) = (CLIENTS[client], client == 0);
-        let secret = if first { secret_digest(client_id).to_string() } else { String::new() };
         let record = Client {
             client_id,
             name: client_id,
-            auth: if first { ClientAuth::Drawn } else { ClientAuth::Public },
-            secret: &secret,
-            jwks: "",
+            auth: if first { ClientAuth::PrivateKeyJwt } else { ClientAuth::Public },
+            secret: "",
+            jwks: if first { JWKS } else { "" },
             redirect_uris: "https://client.example/cb https://client.example/other",
             grant_types: GrantTypes { authorization_code: true, client_credentials: first, refresh_token: true },
             scope: ALL,
@@ -377,6 +384,25 @@ impl<S: Store> World<S> {
             self.ledger.grants[grant].ended = true;
         }
     }
+}
+
+/// What the first client signs, good for a minute.
+fn assertion(id: usize, now: u64) -> String {
+    let client = CLIENTS[0];
+    let claims = format!(r#"{{"iss":"{client}","sub":"{client}","aud":"{ISSUER}","exp":{},"jti":"{id}"}}"#, now + 60);
+    let encode = |bytes: &[u8]| base64::encode(bytes, &mut [0; 256]).map(str::to_owned).unwrap_or_default();
+    let message = format!("{}.{}", encode(br#"{"alg":"ES256"}"#), encode(claims.as_bytes()));
+    let signature = encode(&signature(message.as_bytes()));
+    format!("{message}.{signature}")
+}
+
+/// In place of ECDSA: nobody but the first client signs here.
+fn signature(message: &[u8]) -> Vec<u8> {
+    secret_digest(&format!("{message:?}")).0.repeat(2)
+}
+
+fn verify(_: &PublicJwk<'_>, message: &[u8], shown: &[u8]) -> bool {
+    shown == signature(message)
 }
 
 fn query(client: usize) -> String {
