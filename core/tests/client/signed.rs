@@ -81,7 +81,7 @@ fn rfc7521_4_2_01_rfc7523_2_2_01_every_grant_is_sent_with_one_assertion_and_its_
 
 #[test]
 fn rfc7521_4_2_03_oauth21_2_4_02_no_secret_goes_along_whatever_is_configured() {
-    for auth in every_auth() {
+    for auth in every_auth().into_iter().filter(|auth| !matches!(auth, ClientAuth::Public)) {
         for body in bodies(&config(auth), &drawn(1)) {
             assert!(values(&body, "client_secret").is_empty() && !body.contains(SECRET), "{body}");
             assert_eq!(values(&body, "client_assertion").len(), 1);
@@ -212,7 +212,7 @@ proptest! {
         prop_assert_eq!((&claims["iss"], &claims["sub"]), (&json!(id), &json!(id)));
         prop_assert_eq!(&claims["exp"], &json!(now.0 + 60));
         let body = need.resume(&[byte; 64]).unwrap().body;
-        prop_assert_eq!(values(body, "client_id"), [id]);
+        prop_assert_eq!(values(body, "client_id"), [id.as_str()]);
         prop_assert_eq!(pairs(body).len(), 4);
     }
 }

@@ -118,6 +118,7 @@ pub(crate) fn signed_requests<W: Watch>(w: &mut W) {
     let outcome = must(w.call(|| own.response(received, &mut scratch)));
     keep(w, outcome);
 
+    let mut world = World::new(w);
     let flow = must(w.call(|| Authorize::new(&cfg, Entropy::new(hush()))));
     let query = consent(w, &mut world, &flow, false);
     let exchange = must(w.call(|| flow.callback(&query)));
@@ -319,6 +320,6 @@ fn resource_check<W: Watch>(w: &mut W, world: &mut World, access: &str) {
 
 /// The metadata document.
 pub(crate) fn metadata<W: Watch>(w: &mut W) {
-    let (server, mut buf) = (World::new(w).server, [0; 1024]);
+    let (server, mut buf) = (World::new(w).server, [0; 2048]);
     w.call(|| assert!(write_metadata(server, "read write", &mut buf).is_ok_and(|text| text.contains("S256"))));
 }

@@ -9,8 +9,8 @@ use valetkey::server::change::Key;
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::server::{
-    AssertionAudience, FormRequest, MAX_CLIENT_JWKS, Policy, RegisterError, SCRATCH, Server, ServerKey, Step,
-    register_client, secret_digest, token, write_metadata,
+    AssertionAudience, FormRequest, MAX_CLIENT_JWKS, Policy, RegisterError, SCRATCH, Server, ServerKey,
+    register_client, secret_digest, write_metadata,
 };
 use valetkey::text::base64;
 use valetkey::wire::header::Header;
