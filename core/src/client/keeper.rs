@@ -43,6 +43,10 @@
 //! kept to and then spread over four times as much. All of it comes from the [`seed`] of a device's name, without a generator
 //! of randomness. Before a good token runs out, one more attempt is made.
 //!
+//! **A refresh token** that rotates goes into a [`TokenStore`]: [`sending`](TokenStore::sending) before the request of a ticket
+//! is sent, [`keep`](TokenStore::keep) before the access token of the answer is used. After a restart a keeper begins with
+//! what [`load`](TokenStore::load) gives, or [logged out](Keeper::log_out) if that is nothing.
+//!
 //! A firmware's loop, without heap or clock:
 //!
 //! ```
@@ -155,12 +159,14 @@
 //! assert_eq!(&*client.token().unwrap().1, "2YotnFZ");
 //! ```
 
+mod flash;
 mod machine;
 mod slot;
 mod spread;
 mod told;
 mod wall_clock;
 
+pub use flash::{Flash, FlashError, MAX_ALIGN, StoreError, TokenStore};
 pub use machine::{Keeper, Renewal, Timing};
 pub use slot::TokenSlot;
 pub use spread::seed;

@@ -1,7 +1,9 @@
 //! The life of a client's token, by the keeper alone.
 
 use super::{HUSH, NOW, Watch};
-use valetkey::client::keeper::{Keeper, Now, Renewal, Ticket, Timing, TokenSlot, WallClock, seed};
+use valetkey::client::keeper::{
+    Flash, FlashError, Keeper, Now, Renewal, Ticket, Timing, TokenSlot, TokenStore, WallClock, seed,
+};
 use valetkey::client::{ErrorResponse, Outcome, Tokens};
 use valetkey::secret::SecretText;
 use valetkey::time::Uptime;
@@ -13,6 +15,56 @@ fn ticket<W: Watch>(w: &mut W, keeper: &mut Keeper, now: Uptime) -> Ticket {
     let Now::Renew { ticket, .. } = advice else { panic!("no ticket") };
     w.show(&ticket);
     ticket
+}
+
+/// Flash of two sectors.
+struct Ram([u8; 512]);
+
+impl Ram {
+    fn part(&mut self, at: u32, len: usize) -> Result<&mut [u8], FlashError> {
+        let at = usize::try_from(at).map_err(|_| FlashError)?;
+        self.0.get_mut(at..at + len).ok_or(FlashError)
+    }
+}
+
+impl Flash for Ram {
+    fn sector_size(&self) -> u32 {
+        256
+    }
+
+    fn sectors(&self) -> u32 {
+        2
+    }
+
+    fn align(&self) -> u32 {
+        8
+    }
+
+    fn read(&mut self, at: u32, buf: &mut [u8]) -> Result<(), FlashError> {
+        self.part(at, buf.len()).map(|part| buf.copy_from_slice(part))
+    }
+
+    fn program(&mut self, at: u32, bytes: &[u8]) -> Result<(), FlashError> {
+        self.part(at, bytes.len()).map(|part| part.copy_from_slice(bytes))
+    }
+
+    fn erase(&mut self, sector: u32) -> Result<(), FlashError> {
+        self.part(sector * 256, 256).map(|part| part.fill(0xff))
+    }
+}
+
+fn stored<W: Watch>(w: &mut W, token: SecretText<'_>) {
+    let mut flash = Ram([0xff; 512]);
+    let opened = w.call(|| TokenStore::open(&mut flash));
+    let Ok(mut store) = opened else { panic!("not opened") };
+    let kept = w.call(|| store.keep(token).and_then(|()| store.sending(token)).and_then(|()| store.keep(token)));
+    assert!(kept.is_ok());
+    w.show(&store);
+    let mut buf = [0; 128];
+    let loaded = w.call(|| store.load(Renewal::RefreshOnce, &mut buf));
+    w.show(&loaded);
+    assert!(loaded.is_ok_and(|token| token.is_some_and(|token| token.ct_eq(HUSH))));
+    assert!(w.call(|| store.forget()).is_ok());
 }
 
 pub(crate) fn keeper<W: Watch>(w: &mut W) {
@@ -54,6 +106,8 @@ pub(crate) fn keeper<W: Watch>(w: &mut W) {
     w.show(&keeper.trouble().unwrap());
     w.call(|| keeper.logged_in(Some(600), Uptime(70_000), Uptime(70_000)));
     w.call(|| keeper.log_out());
+
+    stored(w, secret);
 
     let mut clock = WallClock::new(NOW);
     w.call(|| clock.learn("Mon, 10 Nov 2025 08:00:00 GMT", Uptime(0)));

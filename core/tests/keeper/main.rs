@@ -4,6 +4,7 @@
 mod clock;
 mod fleet;
 mod model;
+mod power;
 mod transitions;
 
 use valetkey::client::keeper::{Keeper, Now, Renewal, Ticket, Timing, TokenId, Usable, seed};

@@ -3,6 +3,7 @@
 use crate::flows::{CALLBACK, HUSH, ISSUER, NOW, PHC, Watch, World, hush, show_record};
 use crate::hidden::Hidden;
 use std::fmt::Display;
+use valetkey::client::keeper::{FlashError, StoreError};
 use valetkey::client::{
     self, Authorize, CallbackError, Config, ConfigError, Forms, ImportError, Leniency, Outcome, Response, Retry,
 };
@@ -213,6 +214,9 @@ pub(crate) fn client_errors(w: &mut Hidden) {
         ],
     );
     each(w, &[CallbackError::CodeAndError, CallbackError::NoCode, CallbackError::Grammar]);
+    w.tell(&FlashError);
+    each(w, &[StoreError::Flash(FlashError), StoreError::Geometry, StoreError::TooLong]);
+    w.tell(&StoreError::Buffer(TooSmall { needed: 64 }));
     each(w, &[ImportError::Version, ImportError::Damaged, ImportError::Config(C::Scope)]);
 
     let auth = client::ClientAuth::Body(SecretText::new(HUSH));
