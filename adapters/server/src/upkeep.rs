@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn it_forgets_faster_the_longer_there_is_more_to_forget() {
-        let after = |minutes| pace(Duration::from_secs(60 * minutes));
+        let after = |minutes: u64| pace(Duration::from_secs(60 * minutes));
         assert_eq!([after(0), after(1), after(2), after(4)], [(10, 20), (10, 20), (20, 18), (30, 16)]);
         assert_eq!([after(18), after(1_000_000)], [(100, 2); 2]);
     }
