@@ -99,7 +99,9 @@ pub fn commit(change: &Change<'_>, store: &impl Store) -> Option<Committed> {
 
 /// What happens all day is told quietly, a replay loudly.
 fn committed(event: &Event<'_>) {
-    use EventKind::{ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed};
+    use EventKind::{
+        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed,
+    };
     macro_rules! told {
         ($level:ident) => {{
             let Event { client_id, subject, .. } = event;
@@ -108,7 +110,7 @@ fn committed(event: &Event<'_>) {
         }};
     }
     match event.what {
-        CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
+        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
         CodeReplayed | RefreshReplayed => told!(warn),
         _ => told!(info),
     }
