@@ -92,7 +92,7 @@ fn a_page_gets_a_code_redeems_it_and_refreshes() {
     let (at, query) = flow.url(&mut buf).unwrap().split_once('?').unwrap();
     assert_eq!(at, authorization);
     let sealed = server.begin(query, "a browser", |_, sealed| sealed.to_owned()).unwrap();
-    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
+    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", amr: "", scope: "read" };
     let Answer::Redirect(response) = server.answer(&sealed, "a browser", owner) else { panic!("no redirect") };
     let location = response.headers.iter().find(|(name, _)| *name == "Location").unwrap();
     let Ok(exchange) = flow.callback(location.1.split_once('?').unwrap().1) else { panic!("it was rejected") };

@@ -119,7 +119,8 @@ fn one_consent_gives_one_code_to_one_browser() {
     assert!(matches!(other, Err(Answer::Page(Fault::OtherBrowser))), "{other:?}");
     let denied = server.answer(&sealed, "another", Owner::Denied);
     assert!(matches!(denied, Answer::Page(Fault::OtherBrowser)), "{denied:?}");
-    let owner = Owner::Approved { subject: "alice", auth_time: valetkey::time::UnixTime(1), acr: "", scope: "read" };
+    let owner =
+        Owner::Approved { subject: "alice", auth_time: valetkey::time::UnixTime(1), acr: "", amr: "", scope: "read" };
     assert!(matches!(server.answer(&again, "a browser", owner), Answer::Redirect(r) if r.status == 303));
     let second = server.answer(&sealed, "a browser", owner);
     assert!(matches!(second, Answer::Page(Fault::AlreadyAnswered)), "one consent gave two codes: {second:?}");

@@ -42,7 +42,7 @@ fn consent(need: &NeedOwner<'_>, sealed: &str) -> String {
 pub(crate) fn answer(server: &AuthorizationServer<MyStore>, request: &Request) -> Response {
     let field = |name| field(&request.body, name).unwrap_or_default();
     let scope = field("scope");
-    let approved = Owner::Approved { subject: "alice", auth_time: now(), acr: "", scope: &scope };
+    let approved = Owner::Approved { subject: "alice", auth_time: now(), acr: "", amr: "", scope: &scope };
     let owner = if field("say") == "yes" { approved } else { Owner::Denied };
     finish(server.answer(&field("sealed"), &cookie(request).unwrap_or_default(), owner))
 }

@@ -122,6 +122,8 @@ impl ApiClient {
         match self.0.told(|keeper, now| keeper.refused(id, now)) {
             Refused::GiveUp => Ok(response),
             Refused::Retry => {
+                // Its connection is given back before another one is waited for.
+                drop(response);
                 let (_, token) = self.token()?;
                 self.once(parts, body, &token)
             }

@@ -112,7 +112,7 @@ pub(crate) fn code<S: Store>(server: &AuthorizationServer<S>) -> String {
          &code_challenge={CHALLENGE}&code_challenge_method=S256"
     );
     let sealed = server.begin(&query, "a browser", |_, sealed| sealed.to_owned()).unwrap();
-    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", scope: "read" };
+    let owner = Owner::Approved { subject: "alice", auth_time: UnixTime(1), acr: "", amr: "", scope: "read" };
     let Answer::Redirect(response) = server.answer(&sealed, "a browser", owner) else { panic!("no redirect") };
     let parameters = parameters(field(&response, "Location").unwrap());
     assert_eq!((parameters["state"].as_str(), parameters["iss"].as_str()), ("xyz", ISSUER));
