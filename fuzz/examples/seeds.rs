@@ -39,6 +39,20 @@ fn main() {
     write("jwk_set", &jwk_set());
     write("claims", &claims());
     write("server_sequence", &server_sequence());
+    write("http_answer", &http_answer());
+}
+
+fn http_answer() -> Vec<String> {
+    let lead = "\u{40}\u{20}\u{5}";
+    let seeds = [
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n1;a=b\r\n}\r\n0\r\nA: b\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 17\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+        "HTTP/1.1 200\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\n{}",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2000\r\n\r\n{}",
+    ];
+    seeds.iter().map(|seed| format!("{lead}{seed}")).collect()
 }
 
 fn form() -> Vec<String> {
