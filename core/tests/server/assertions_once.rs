@@ -39,10 +39,13 @@ fn the_jti_of_one_client_is_free_for_another() {
     assert_eq!(w.post_revoke(Header::Absent, &body(&jwt("keyed"))).fault, Some(Fault::ReplayedAssertion));
 }
 
+/// Endpoint, client, parameters, and why it is refused.
+type Sent = (&'static str, &'static str, Vec<(&'static str, String)>, Option<Fault>);
+
 #[test]
 fn rfc7523_3_07_an_assertion_is_used_also_where_the_request_reads_only_or_is_refused() {
     let tokens = |w: &mut World| w.tokens("keyed");
-    let requests: [(&str, &str, Vec<(&str, String)>, Option<Fault>); 6] = [
+    let requests: [Sent; 6] = [
         ("introspect", "keyed-rs", vec![("token", "unknown".into())], None),
         ("introspect", "keyed-rs", vec![], Some(Fault::NoToken)),
         ("revoke", "keyed", vec![("token", "unknown".into())], None),
