@@ -215,7 +215,7 @@ fn a_server_that_fails_with_the_words_of_an_error_is_asked_soon() {
 }
 
 #[test]
-fn rfc6749_5_2_invalid_grant_of_a_refresh_token_means_log_in_again() {
+fn invalid_grant_of_a_refresh_token_means_log_in_again() {
     for renewal in [Renewal::RefreshUnderGrace, Renewal::RefreshOnce] {
         let mut keeper = keeper(renewal);
         let old = renew(&mut keeper, LIFE, seconds(0));
