@@ -67,7 +67,7 @@ fuzz_target!(|input: &[u8]| {
     drop(reply);
 
     let request = FormRequest { authorization, content_type: FORM, body };
-    let (reply, changed) = run(introspect(&SERVER, &request, NOW, &mut scratch));
+    let (reply, changed) = run(introspect(&SERVER, &request, NOW, entropy(97), &mut scratch));
     assert!(!changed, "looking changes nothing");
     let response = reply.write(&mut out).expect("there is room");
     if response.status() == 200 {

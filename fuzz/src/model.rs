@@ -243,7 +243,7 @@ impl<'r> Model<'r> {
             let (header, body) = (basic("api", "api-secret"), format!("token={text}"));
             let request =
                 FormRequest { authorization: Header::One(&header), content_type: FORM, body: body.as_bytes() };
-            introspect(&SERVER, &request, m.now, room)
+            introspect(&SERVER, &request, m.now, entropy(m.draws), room)
         });
     }
 
@@ -267,7 +267,13 @@ impl<'r> Model<'r> {
             (Step::Owner(need), how) => {
                 let all = need.scope().to_owned();
                 open.approved = if how == 4 && all.contains("read") { "read".into() } else { all };
-                need.resume(Owner::Approved { subject: "alice", auth_time: self.now, acr: "", amr: "", scope: &open.approved })
+                need.resume(Owner::Approved {
+                    subject: "alice",
+                    auth_time: self.now,
+                    acr: "",
+                    amr: "",
+                    scope: &open.approved,
+                })
             }
             (Step::Commit(need), 1) => need.fail(),
             (Step::Commit(need), 2) => need.resume(Committed::Conflict),
