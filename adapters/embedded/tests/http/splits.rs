@@ -38,7 +38,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
             match kind {
                 0 => text[at] = byte,
                 1 => text.insert(at, byte),
-                2 => drop(text.remove(at)),
+                2 if text.len() > 1 => drop(text.remove(at)),
                 _ => text.truncate(at.max(1)),
             }
         }
