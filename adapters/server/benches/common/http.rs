@@ -8,7 +8,7 @@ use valetkey::text::buf::Writer;
 use valetkey::wire::basic;
 
 /// Most bytes of an answer.
-const ROOM: usize = 16 * 1024;
+const ROOM: usize = 64 * 1024;
 
 pub(crate) struct Connection {
     stream: TcpStream,

@@ -63,15 +63,12 @@ pub(crate) fn traced(trace: &Path, calls: &str, delay: u32) -> Command {
     command
 }
 
-/// How many transactions a trace has made durable so far, by its syncs; none if there is no trace. One of them is a sync of
-/// the log. When SQLite empties the log, it syncs this, then the database, and then the head of the log begun anew.
-pub(crate) fn transactions(trace: &Path) -> Result<usize> {
-    if !trace.exists() {
-        return Ok(0);
-    }
-    let text = std::fs::read_to_string(trace)?;
-    let syncs = |of: &str| text.lines().filter(|line| line.contains("sync(") && line.contains(of)).count();
-    Ok(syncs("-wal>").saturating_sub(2 * syncs(".db>")))
+/// Where the program shows its metrics, if its log says so: it does before it says where it listens.
+pub(crate) fn metrics(log: &Path) -> Result<SocketAddr> {
+    let text = std::fs::read_to_string(log)?;
+    let line = text.lines().find(|line| line.contains("metrics are shown")).ok_or("the log names no metrics")?;
+    let (_, after) = line.split_once(r#""address":""#).ok_or("the log is not JSON")?;
+    Ok(after.split('"').next().unwrap_or_default().parse()?)
 }
 
 impl Server {

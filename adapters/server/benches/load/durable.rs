@@ -2,11 +2,12 @@
 
 use crate::Size;
 use crate::common::grants::{self, CLIENT};
-use crate::common::http::{Connection, post, stay_awake};
+use crate::common::http::{Connection, get, post, stay_awake};
 use crate::common::numbers::{Goals, median};
-use crate::common::process::{Server, directory, pinned, serving, traced, transactions, valetkey};
+use crate::common::process::{Server, directory, metrics, pinned, serving, traced, valetkey};
 use crate::common::{REQUESTERS, Result};
 use crate::recording;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -109,14 +110,26 @@ async fn program_round(size: Size, command: Command) -> Result<Program> {
         Command::Plain => pinned(valetkey()),
         Command::Traced(delay) => traced(&trace, "fsync,fdatasync", delay),
     };
-    let server = Server::start(serving(command, &db), &folder.join("log"))?;
-    let before = transactions(&trace)?;
+    let mut command = serving(command, &db);
+    command.args(["--metrics-listen", "127.0.0.1:0", "--log-format", "json"]);
+    let log = folder.join("log");
+    let server = Server::start(command, &log)?;
+    let shown_at = metrics(&log)?;
+    let before = transactions(shown_at).await?;
     let (first, tokens) = ask(&server, codes.chunks(size.codes.div_ceil(REQUESTERS)), grants::redeem).await?;
     let (second, _) = ask(&server, tokens.iter().map(Vec::as_slice), grants::refresh).await?;
     let changes = (2 * size.codes) as f64;
-    let shared = changes / (transactions(&trace)? - before) as f64;
+    let shared = changes / (transactions(shown_at).await? - before);
     server.stop()?;
     Ok(Program { seconds: [first, second], shared })
+}
+
+/// How many transactions the program's database has had, as its metrics tell.
+async fn transactions(metrics: SocketAddr) -> Result<f64> {
+    let mut connection = Connection::open(metrics).await?;
+    let answer = connection.send(&get("/metrics")).await?;
+    let line = answer.body.lines().find_map(|line| line.strip_prefix("valetkey_store_transactions_total "));
+    Ok(line.ok_or("the metrics name no transactions")?.parse()?)
 }
 
 /// Each requester sends its share one after the other. Gives the seconds, and the refresh tokens.
