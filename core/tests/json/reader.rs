@@ -52,7 +52,8 @@ fn an_integer_is_read_only_from_an_integer() {
         assert_eq!(one(text, &mut [], Reader::u64), Err(Fault::NotInteger), "{text}");
         assert_eq!(one(text, &mut [], Reader::i64), Err(Fault::NotInteger), "{text}");
     }
-    for text in ["-1", "-0", "18446744073709551616", "99999999999999999999999999999999"] {
+    let long = ["-1000000000000000000", "-9223372036854775808", "-9999999999999999999", "-99999999999999999999"];
+    for text in ["-1", "-0", "18446744073709551616", "99999999999999999999999999999999"].into_iter().chain(long) {
         assert_eq!(one(text, &mut [], Reader::u64), Err(Fault::OutOfRange), "{text}");
     }
     for text in ["9223372036854775808", "-9223372036854775809", "18446744073709551616"] {

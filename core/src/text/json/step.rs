@@ -257,11 +257,15 @@ impl<'a> Reader<'a> {
         let number = self.integer()?;
         // It has no zeros before it.
         let fits = match number.len().cmp(&MOST.len()) {
-            Ordering::Less => number.as_bytes().first() != Some(&b'-'),
+            Ordering::Less => true,
             Ordering::Equal => number.bytes().le(MOST.bytes()),
             Ordering::Greater => false,
         };
-        if fits { Some(number) } else { self.refuse(number, Fault::OutOfRange) }
+        if fits && number.as_bytes().first() != Some(&b'-') {
+            Some(number)
+        } else {
+            self.refuse(number, Fault::OutOfRange)
+        }
     }
 
     /// The number that was just read will not do.
