@@ -110,12 +110,13 @@ fn check_in<'a>(
     others: &mut [u8],
 ) -> Result<(&'a str, UnixTime), Fault> {
     let mut jwt = Unverified::read(text, Limits::DEFAULT, own).map_err(|_| Fault::MalformedAssertion)?;
+    // First of all, so that who cannot sign learns nothing of the client.
+    signed(&jwt, keys, client.jwks, others)?;
     // A token of another kind that the client signed must not pass for this: RFC 8725 section 3.11.
     let header = jwt.header();
     if header.typ.is_some() && !header.is_type("client-authentication+jwt") && !header.is_type("JWT") {
         return Err(Fault::AssertionType);
     }
-    signed(&jwt, keys, client.jwks, others)?;
     let payload = jwt.payload();
     let claims = jwt.claims("").map_err(|_| Fault::MalformedAssertion)?;
     if claims.issuer != Some(client.client_id) || claims.subject != Some(client.client_id) {

@@ -130,8 +130,8 @@ use record::AccessTokenFormat;
 /// `Entropy::<ENTROPY>::new(drawn)`.
 pub const ENTROPY: usize = 120;
 
-/// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records.
-/// For short requests and records 2 KiB are enough; with too little the reply is `server_error`, and
+/// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records. An
+/// assertion and the keys that check it are taken apart there too, so that of these not all can be as long as they may. For short requests and records 2 KiB are enough; with too little the reply is `server_error`, and
 /// [`Fault::Scratch`](fault::Fault::Scratch) tells why.
 pub const SCRATCH: usize = 24 * 1024;
 
