@@ -9,6 +9,7 @@ use crate::database::in_time;
 use crate::system::{CLOCK, drawn, unix_time};
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::task::spawn_blocking;
@@ -132,8 +133,8 @@ pub async fn first<S: Store>(store: &S, sealing: &[Secret<32>]) -> Result<Signin
     Ok(found.signing(unix_time().ok_or_else(|| StoreError::new(CLOCK))?))
 }
 
-/// What was found at the last look, by which server keys it was opened, and when the next pair begins to sign.
-type Seen = (Vec<(String, Version)>, Arc<[Secret<32>]>, UnixTime);
+/// What was found at the last look, by which server keys it was opened, when that was, and when the next pair begins to sign.
+type Seen = (Vec<(String, Version)>, Arc<[Secret<32>]>, Range<UnixTime>);
 
 /// Lets a server sign and publish with the pairs that its store has, also with those that commands add and retire meanwhile.
 pub struct Following<S> {
@@ -176,7 +177,7 @@ impl<S: Store> Following<S> {
         let keys = Arc::clone(&self.sealing.read().unwrap_or_else(PoisonError::into_inner));
         let found = kept(self.server.store()).await?;
         let versions: Vec<_> = found.iter().map(|(key, at)| (key.kid.clone(), *at)).collect();
-        let is_same = |(seen, by, until): &Seen| *seen == versions && Arc::ptr_eq(by, &keys) && now < *until;
+        let is_same = |(seen, by, times): &Seen| *seen == versions && Arc::ptr_eq(by, &keys) && times.contains(&now);
         if self.seen.as_ref().is_some_and(is_same) {
             return Ok(());
         }
@@ -188,7 +189,8 @@ impl<S: Store> Following<S> {
             .map_err(|error| StoreError::because("the signing keys in the store cannot be used", error))?;
         let kids: Vec<_> = versions.iter().map(|(kid, _)| &**kid).collect();
         tracing::info!(kids = kids.join(" "), "the signing keys were read again");
-        self.seen = Some((versions, keys, until));
+        // A clock that was set back since may have made a key sign before its time.
+        self.seen = Some((versions, keys, now..until));
         Ok(())
     }
 }

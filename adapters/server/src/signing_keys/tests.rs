@@ -81,6 +81,8 @@ async fn a_pair_signs_as_of_its_time_without_another_change() {
         (soon_from, [Some(&soon), None, Some(&late)]),
         (UnixTime(late_from.0 - 1), [Some(&soon), None, Some(&late)]),
         (late_from, [Some(&late), Some(&soon), None]),
+        // The clock was wrong, and is set back.
+        (UnixTime(late_from.0 - 1), [Some(&soon), None, Some(&late)]),
     ] {
         following.look_at(now).await.unwrap();
         let jwks = axum::body::to_bytes(server.jwks().into_body(), usize::MAX).await.unwrap();
