@@ -280,7 +280,11 @@ impl<'f> TokenStore<'f> {
     }
 
     fn take(&mut self, record: Record) {
-        if self.newest.is_some_and(|newest| newest.sequence >= record.sequence) {
+        // A record that could not be read back once may have the number of the next one: the mark counts then.
+        let before = |newest: Record| {
+            (newest.sequence, newest.kind == Kind::InUse) >= (record.sequence, record.kind == Kind::InUse)
+        };
+        if self.newest.is_some_and(before) {
             return;
         }
         match record.kind {
