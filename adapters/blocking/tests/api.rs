@@ -7,7 +7,6 @@ mod custom_server;
 use custom_server::http::{Request, serve, text};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use valetkey::client::ConfigError;
@@ -190,60 +189,6 @@ fn rfc6750_5_3_02_no_token_is_sent_to_another_origin() {
     assert_eq!(made.asked.load(SeqCst), 0, "a token was asked for in vain");
     assert_eq!(get(&api, &format!("{origin}/notes")).0, 302, "the redirect is the caller's");
     assert_eq!(reached.load(SeqCst), 0);
-}
-
-/// A server whose second and later token requests wait for the test to say how they are answered.
-fn waiting() -> (Arc<Made>, String, Sender<u16>, Receiver<()>) {
-    let made = Arc::new(Made::default());
-    let (say, said) = channel();
-    let (come, came) = channel();
-    let (serving, said, come) = (Arc::clone(&made), Mutex::new(said), Mutex::new(come));
-    let origin = served(move |request| match request.path() {
-        "/token" if serving.asked.load(SeqCst) == 0 => serving.token(4),
-        "/token" => {
-            come.lock().unwrap().send(()).unwrap();
-            match said.lock().unwrap().recv() {
-                Ok(200) => serving.token(3600),
-                other => json(other.unwrap_or(500), r#"{"error":"server_error"}"#),
-            }
-        }
-        _ => serving.notes(request),
-    });
-    (made, origin, say, came)
-}
-
-fn until(api: &ApiClient, wanted: impl Fn(State) -> bool) {
-    while !wanted(api.state()) {
-        thread::yield_now();
-    }
-}
-
-#[test]
-fn nobody_waits_for_a_renewal_while_the_token_is_good() {
-    let (made, origin, say, came) = waiting();
-    let (api, notes) = (client(&origin), format!("{origin}/notes"));
-    assert_eq!(get(&api, &notes).1, "1");
-    until(&api, |state| state == State::Ageing);
-    assert_eq!(get(&api, &notes).1, "1", "the first call of an ageing token waited");
-    came.recv().unwrap();
-    assert_eq!(get(&api, &notes).1, "1");
-    say.send(200).unwrap();
-    until(&api, |state| state == State::Fresh);
-    assert_eq!(get(&api, &notes).1, "2");
-    assert_eq!(made.asked.load(SeqCst), 2);
-}
-
-#[test]
-fn a_good_token_is_used_while_its_renewal_fails() {
-    let (_, origin, say, came) = waiting();
-    let (api, notes) = (client(&origin), format!("{origin}/notes"));
-    assert_eq!(get(&api, &notes).1, "1");
-    until(&api, |state| state == State::Ageing);
-    assert_eq!(get(&api, &notes).1, "1");
-    came.recv().unwrap();
-    say.send(503).unwrap();
-    until(&api, |state| state == State::Failing);
-    assert_eq!(get(&api, &notes), (200, "1".to_owned()));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub struct ApiClient(Arc<Shared>);
 struct Shared {
     credentials: ClientCredentials,
     origins: Vec<Origin>,
-    began: Instant,
+    uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
     kept: Mutex<Kept>,
     /// Tells those who wait that a ticket was handed back.
     handed_back: Condvar,
@@ -85,12 +85,22 @@ impl std::error::Error for ApiError {
 
 impl ApiClient {
     pub(super) fn new(credentials: ClientCredentials, origins: Vec<Origin>) -> Result<Self, SetupError> {
+        let began = Instant::now();
+        let uptime = move || Uptime(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        Self::with_uptime(credentials, origins, Box::new(uptime))
+    }
+
+    fn with_uptime(
+        credentials: ClientCredentials,
+        origins: Vec<Origin>,
+        uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
+    ) -> Result<Self, SetupError> {
         let mut drawn = [0; 8];
         getrandom::fill(&mut drawn).map_err(|_| SetupError::Random)?;
         let keeper = Keeper::new(Renewal::ClientCredentials, Timing::SERVICE, seed(b"", &drawn));
         let kept = Mutex::new(Kept { keeper, token: Token::default() });
-        let (began, handed_back) = (Instant::now(), Condvar::new());
-        Ok(Self(Arc::new(Shared { credentials, origins, began, kept, handed_back })))
+        let handed_back = Condvar::new();
+        Ok(Self(Arc::new(Shared { credentials, origins, uptime, kept, handed_back })))
     }
 
     /// A GET: see [`Self::send`].
@@ -110,7 +120,9 @@ impl ApiClient {
     /// # Errors
     /// [`ApiError`].
     pub fn send(&self, request: Request<&[u8]>) -> Result<Response<Body>, ApiError> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // Settings of another agent may be among them, which follow redirects or take a 401 for an error.
+        parts.extensions.clear();
         if !Origin::of(&parts.uri).is_some_and(|origin| self.0.origins.contains(&origin)) {
             return Err(ApiError::OtherOrigin);
         }
@@ -139,7 +151,7 @@ impl ApiClient {
     fn token(&self) -> Result<(TokenId, Token), ApiError> {
         let mut kept = self.0.lock();
         loop {
-            let now = self.0.uptime();
+            let now = (self.0.uptime)();
             match kept.keeper.ask(now) {
                 Now::Use(usable) => return Ok((usable.token, Arc::clone(&kept.token))),
                 Now::Renew { ticket, meanwhile: Some(usable) } => {
@@ -191,7 +203,7 @@ impl Shared {
             Ok(received) => {
                 let mut scratch = received.scratch();
                 let answer = flow.response(received.response(), &mut scratch);
-                let (mut kept, now) = (self.lock(), self.uptime());
+                let (mut kept, now) = (self.lock(), (self.uptime)());
                 if let Some((_, tokens)) = kept.keeper.answered(ticket, answer, now) {
                     kept.token = Arc::new(Zeroizing::new(tokens.access_token.expose().to_owned()));
                 }
@@ -205,12 +217,8 @@ impl Shared {
     /// Time never goes back for the keeper: it is read under the lock.
     fn told<T>(&self, tell: impl FnOnce(&mut Keeper, Uptime) -> T) -> T {
         let mut kept = self.lock();
-        let now = self.uptime();
+        let now = (self.uptime)();
         tell(&mut kept.keeper, now)
-    }
-
-    fn uptime(&self) -> Uptime {
-        Uptime(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
@@ -218,3 +226,6 @@ impl Shared {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests;
