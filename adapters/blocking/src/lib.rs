@@ -1,7 +1,7 @@
 //! Valetkey for programs with threads: every protocol decision is the core's; this crate does what the core asks for, and
 //! blocks the thread that called while it does. It needs no async runtime.
 //!
-//! Each module begins with an example. In the sources, `examples/custom_server` is a whole server with its own HTTP, store
+//! Each module but `store` begins with an example. In the sources, `examples/custom_server` is a whole server with its own HTTP, store
 //! and pages.
 //!
 //! Features, all but `rustls` on by default:

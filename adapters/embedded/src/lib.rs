@@ -41,6 +41,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! With a [`Keeper`](valetkey::client::keeper::Keeper) the same sends what a ticket is for, and hands that back: as not sent,
+//! where nothing was, and as unanswered otherwise.
+//!
+//! ```
+//! use valetkey::client::{ClientCredentials, TooSmall, keeper::{Keeper, Ticket, TokenSlot}};
+//! use valetkey::time::Uptime;
+//! use valetkey_embedded::{Connection, Error};
+//!
+//! fn renew<T: embedded_io::Read + embedded_io::Write>(
+//!     flow: &ClientCredentials<'_>,
+//!     server: &mut Connection<'_, T>,
+//!     keeper: &mut Keeper,
+//!     ticket: Ticket,
+//!     slot: &mut TokenSlot<'_>,
+//!     uptime: fn() -> Uptime,
+//! ) -> Result<(), TooSmall> {
+//!     let (mut request, mut buf, mut scratch) = ([0; 256], [0; 1024], [0; 64]);
+//!     match server.send(&flow.request(&mut request)?, &mut buf, || uptime() >= ticket.deadline()) {
+//!         Ok(response) => {
+//!             let answer = flow.response(response, &mut scratch);
+//!             if let Some((_, tokens)) = keeper.answered(ticket, answer, uptime()) {
+//!                 slot.put(tokens.access_token)?;
+//!             }
+//!         }
+//!         Err(Error::Spent) => keeper.not_sent(ticket, uptime()), // open another pipe
+//!         Err(_) if server.is_open() => keeper.not_sent(ticket, uptime()),
+//!         Err(_) => keeper.unanswered(ticket, uptime()),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Buffers and limits
 //! One buffer holds the request (about 250 bytes besides its body) and then the answer: head, body, and one byte more if it
 //! came in chunks. One that is too short gets the size that is needed as answer. Besides, an answer has at most four interim

@@ -47,8 +47,8 @@
 //!
 //! - `journal_mode = WAL`: who reads never waits for who writes, and one sync makes a transaction durable.
 //! - `synchronous = FULL` (and `fullfsync` where there is such a thing): the log is synced before a commit returns.
-//! - `wal_autocheckpoint` at four times what it comes with: the thread that writes empties the log long before, after it has
-//!   answered, so that no commit takes longer for it.
+//! - `wal_autocheckpoint` at four times what it comes with: the thread that writes empties the log long before, in small
+//!   parts after it has answered; who comes meanwhile waits for that part, and no longer for a whole log.
 //! - `journal_size_limit`: a log that grew during a backup becomes small again.
 //! - `cache_size`: some memory for the one that writes.
 //! - a busy handler: a lock of another process is waited for, a second at most; then the error says so.

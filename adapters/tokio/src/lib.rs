@@ -1,6 +1,6 @@
 //! Valetkey on tokio: every protocol decision is the core's; this crate does what the core asks for.
 //!
-//! Each module begins with an example. In the sources, `examples/` has a custom server with its own store and pages, a
+//! Each module but `store` begins with an example. In the sources, `examples/` has a custom server with its own store and pages, a
 //! guarded API and a client, which run together.
 //!
 //! Features, all but `rustls` on by default:

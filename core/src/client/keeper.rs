@@ -20,7 +20,7 @@
 //! | [`ask`](Keeper::ask) | `Renew`, once; meanwhile and in a pause `Wait` or `Denied` | `Use` | `Renew`, once, and the token meanwhile | `Use`; after the pause `Renew` | `LogIn` |
 //! | tokens | Fresh | | Fresh | Fresh | |
 //! | no connection, no answer, 5xx | -, pause | | Failing, pause | -, longer pause | |
-//! | 429, 503 | -, pause of at least `Retry-After` | | Failing, pause | -, pause | |
+//! | 429, 503 | -, pause of at least the seconds of `Retry-After` | | Failing, pause | -, pause | |
 //! | `invalid_client` and the like | -, pause of 1 to 2 times the longest | | Failing, the same | - , the same | |
 //! | `invalid_grant` for a refresh token | LoggedOut | | Failing, no renewal any more | the same | |
 //! | refresh token sent, fate unknown, no grace | LoggedOut | | Failing, no renewal any more | the same | |
@@ -39,7 +39,7 @@
 //! new token is refused as well, [`Refused::GiveUp`] ends it, with one more renewal allowed after a minute, then two, then four.
 //!
 //! **A fleet comes spread.** A token is renewed somewhere between a half and 13/16 of its life, another place each time; the
-//! pause after a failure lies anywhere in a window that grows fourfold up to [`Timing::longest_pause`], and `Retry-After` is
+//! pause after a failure lies anywhere in a window that grows fourfold up to [`Timing::longest_pause`], and `Retry-After` in seconds is
 //! kept to and then spread over four times as much. All of it comes from the [`seed`] of a device's name, without a generator
 //! of randomness. Before a good token runs out, one more attempt is made.
 //!

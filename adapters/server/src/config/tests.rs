@@ -265,4 +265,12 @@ fn the_sample_file_has_every_key_with_its_default() {
     assert_eq!(config.db, default.db);
     assert!(config.tls.is_some() && config.server_key_file.is_some() && config.metrics_listen.is_some());
     assert!(!config.proxies.is_empty() && config.scopes.len() == 2);
+    // What reads a table names, when it meets another key, each that it would take.
+    for table in ["", "[lifetimes]", "[signing]", "[login]", "[clients]", "[limits]", "[audit]"] {
+        let error = from_file(&format!("{table}\nnonsense = 1")).unwrap_err().to_string();
+        let (_, expected) = error.rsplit_once("expected").unwrap();
+        for key in expected.split('`').skip(1).step_by(2) {
+            assert!(SAMPLE.contains(&format!("#{key} = ")) || SAMPLE.contains(&format!("[{key}]")), "{table} {key}");
+        }
+    }
 }
