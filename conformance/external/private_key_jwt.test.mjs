@@ -33,10 +33,12 @@ async function add(alg, id, ...more) {
 const discover = (id, authentication) =>
   oidc.discovery(new URL(ISSUER), id, {}, authentication, { algorithm: 'oauth2', execute: [oidc.allowInsecureRequests] });
 
-const refused = (thrown) => {
-  assert.deepEqual([thrown.error, thrown.status], ['invalid_client', 401], thrown.message);
-  return true;
-};
+/** openid-client tells of the challenge of a 401 in place of its body, which is left to be read. */
+async function refused(asked, what) {
+  const thrown = await asked.then(() => assert.fail(`${what} is taken`), (error) => error);
+  assert.equal(thrown.status, 401, `${what}: ${thrown}`);
+  assert.equal((await thrown.response.json()).error, 'invalid_client', what);
+}
 
 suite('private_key_jwt', () => {
   for (const alg of Object.keys(KINDS)) {
@@ -73,24 +75,24 @@ suite('private_key_jwt', () => {
       (header) => { header.kid = 'another'; },
       (header) => { header.crit = ['exp']; },
     ]) {
-      await assert.rejects(ask(alter), refused, String(alter));
+      await refused(ask(alter), String(alter));
     }
     const again = await by((_, claims) => { claims.jti = 'the same'; });
     assert.ok((await oidc.clientCredentialsGrant(again)).access_token);
-    await assert.rejects(oidc.clientCredentialsGrant(again), refused);
+    await refused(oidc.clientCredentialsGrant(again), 'an assertion that was used');
     assert.ok((await ask((header) => { header.typ = 'client-authentication+jwt'; })).access_token);
   });
 
   test('rfc7521_5_2_02 the key of another client, and a secret, are refused', async () => {
     const key = await add('ES256', 'one', '--grant', 'client_credentials');
     const other = await add('ES256', 'two', '--grant', 'client_credentials');
-    for (const authentication of [
-      oidc.PrivateKeyJwt(other),
-      oidc.PrivateKeyJwt({ ...other, kid: 'one' }),
-      oidc.ClientSecretBasic('a-secret-that-is-none'),
-      oidc.ClientSecretPost('a-secret-that-is-none'),
-    ]) {
-      await assert.rejects(oidc.clientCredentialsGrant(await discover('one', authentication)), refused);
+    for (const [what, authentication] of Object.entries({
+      'the key of another client': oidc.PrivateKeyJwt(other),
+      'the key of another client by the name of its own': oidc.PrivateKeyJwt({ ...other, kid: 'one' }),
+      'a secret in the header': oidc.ClientSecretBasic('a-secret-that-is-none'),
+      'a secret in the body': oidc.ClientSecretPost('a-secret-that-is-none'),
+    })) {
+      await refused(oidc.clientCredentialsGrant(await discover('one', authentication)), what);
     }
     assert.ok((await oidc.clientCredentialsGrant(await discover('one', oidc.PrivateKeyJwt(key)))).access_token);
   });
