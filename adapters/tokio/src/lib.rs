@@ -14,6 +14,7 @@
 pub mod client;
 #[cfg(any(feature = "server", feature = "resource"))]
 mod http;
+pub mod published;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]

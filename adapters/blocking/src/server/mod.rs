@@ -34,9 +34,10 @@ mod signing;
 pub use authorize::Answer;
 pub use drive::{DEADLINE, End, Verify, commit, drive};
 pub use http::{Request, Response, header};
-pub use signing::{Sign, Signing, SigningKey};
+pub use signing::{Sign, Signing};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{AssertionAudience, BadServer, FormRequest, NeedOwner, Owner, Policy, ServerKey};
+pub use valetkey_tokio::published::SigningKey;
 
 use crate::store::Store;
 use http::respond;

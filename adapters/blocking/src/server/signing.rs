@@ -1,11 +1,9 @@
 //! Signed access tokens: the keys that are published, and who holds their private halves.
 
 use std::fmt;
-use valetkey::jose::{Algorithm, Key, PublicJwk, Verify};
-use valetkey::server::{NeedSign, Step, write_jwks};
-
-/// Bytes of a public key as JSON, at most: RSA of 8192 bits takes about 1,500, and the rest is its id.
-const MAX_PUBLIC: usize = 4096;
+use valetkey::jose::{Algorithm, Key};
+use valetkey::server::{NeedSign, Step};
+use valetkey_tokio::published::{Published, SigningKey};
 
 /// Makes signatures: by keys in memory, or by a device or service that holds them. It is given the `kid`, the algorithm and
 /// the message, and gives the signature: of ECDSA and EdDSA in its fixed size
@@ -21,20 +19,6 @@ pub(super) fn sign<'r>(need: NeedSign<'r>, signer: Option<&Sign>) -> Step<'r> {
             tracing::error!(kid = need.kid(), "an access token could not be signed");
             need.fail()
         }
-    }
-}
-
-/// A key of signed access tokens, to be published: its public half, and what checks signatures by it.
-pub struct SigningKey<'a> {
-    /// With a `kid` of its own.
-    pub public: PublicJwk<'a>,
-    /// For the one algorithm that the key serves.
-    pub verifier: Box<dyn Verify + Send + Sync>,
-}
-
-impl fmt::Debug for SigningKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("kid", &self.public.kid).finish_non_exhaustive()
     }
 }
 
@@ -59,14 +43,13 @@ impl fmt::Debug for SigningKey<'_> {
 /// # assert!(signing(key.into()).unwrap().jwks().contains("ES256"));
 /// ```
 pub struct Signing {
-    keys: Vec<(String, Box<dyn Verify + Send + Sync>)>,
+    published: Published,
     sign: Box<Sign>,
-    jwks: String,
 }
 
 impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signing").field("jwks", &self.jwks).finish_non_exhaustive()
+        f.debug_struct("Signing").field("jwks", &self.jwks()).finish_non_exhaustive()
     }
 }
 
@@ -77,18 +60,12 @@ impl Signing {
         keys: Vec<SigningKey<'_>>,
         sign: impl Fn(&str, Algorithm, &[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
     ) -> Self {
-        // RSA leaves its algorithm open, but here the key serves one.
-        let public: Vec<_> =
-            keys.iter().map(|key| PublicJwk { algorithm: Some(key.verifier.algorithm()), ..key.public }).collect();
-        let room = public.iter().map(|key| MAX_PUBLIC + 6 * key.kid.len()).sum::<usize>() + 16;
-        let jwks = write_jwks(&public, &mut vec![0; room]).expect("there is room for each key").to_owned();
-        let keys = keys.into_iter().map(|key| (key.public.kid.to_owned(), key.verifier)).collect();
-        Self { keys, sign: Box::new(sign), jwks }
+        Self { published: Published::new(keys), sign: Box::new(sign) }
     }
 
     /// As the core takes them.
     pub(super) fn keys(&self) -> Vec<Key<'_>> {
-        self.keys.iter().map(|(kid, verifier)| Key::new(kid, &**verifier)).collect()
+        self.published.keys()
     }
 
     pub(super) const fn signer(&self) -> &Sign {
@@ -97,6 +74,6 @@ impl Signing {
 
     /// The set of public keys, as JSON. <https://www.rfc-editor.org/rfc/rfc7517#section-5>
     pub fn jwks(&self) -> &str {
-        &self.jwks
+        self.published.jwks()
     }
 }

@@ -23,10 +23,11 @@ mod drive;
 mod router;
 mod signing;
 
+pub use crate::published::SigningKey;
 pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
 pub use drive::{DEADLINE, End, Verifier, commit, drive};
 pub use router::{metadata_router, read, route, router};
-pub use signing::{Signer, Signing, SigningKey};
+pub use signing::{Signer, Signing};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{AssertionAudience, BadServer, Owner, Policy, ServerKey};
 

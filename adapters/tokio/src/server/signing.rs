@@ -1,15 +1,13 @@
 //! Signed access tokens: the keys that are published, and who holds their private halves.
 
 use super::DEADLINE;
+use crate::published::{Published, SigningKey};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use tokio::time::timeout;
-use valetkey::jose::{Algorithm, Key, PublicJwk, Verify};
-use valetkey::server::{NeedSign, Step, write_jwks};
-
-/// Bytes of a public key as JSON, at most: RSA of 8192 bits takes about 1,500, and the rest is its id.
-const MAX_PUBLIC: usize = 4096;
+use valetkey::jose::{Algorithm, Key};
+use valetkey::server::{NeedSign, Step};
 
 /// Makes signatures: by keys in memory, or by a device or service that holds them.
 pub struct Signer(Box<Sign>);
@@ -52,31 +50,16 @@ pub(super) async fn sign<'r>(need: NeedSign<'r>, signer: Option<&Signer>) -> Ste
     }
 }
 
-/// A key of signed access tokens, to be published: its public half, and what checks signatures by it.
-pub struct SigningKey<'a> {
-    /// With a `kid` of its own.
-    pub public: PublicJwk<'a>,
-    /// For the one algorithm that the key serves.
-    pub verifier: Box<dyn Verify + Send + Sync>,
-}
-
-impl fmt::Debug for SigningKey<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SigningKey").field("kid", &self.public.kid).finish_non_exhaustive()
-    }
-}
-
 /// The keys of signed access tokens, and who signs by them: what
 /// [`AuthorizationServer::with_signing`](super::AuthorizationServer::with_signing) takes.
 pub struct Signing {
-    keys: Vec<(String, Box<dyn Verify + Send + Sync>)>,
+    published: Published,
     signer: Signer,
-    jwks: String,
 }
 
 impl fmt::Debug for Signing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Signing").field("jwks", &self.jwks).finish_non_exhaustive()
+        f.debug_struct("Signing").field("jwks", &self.jwks()).finish_non_exhaustive()
     }
 }
 
@@ -84,18 +67,12 @@ impl Signing {
     /// The first key of an algorithm signs. The others are published and recognised: those that will sign once all APIs
     /// have seen them, and those that did until what they signed has expired.
     pub fn new(keys: Vec<SigningKey<'_>>, signer: Signer) -> Self {
-        // RSA leaves its algorithm open, but here the key serves one.
-        let public: Vec<_> =
-            keys.iter().map(|key| PublicJwk { algorithm: Some(key.verifier.algorithm()), ..key.public }).collect();
-        let room = public.iter().map(|key| MAX_PUBLIC + 6 * key.kid.len()).sum::<usize>() + 16;
-        let jwks = write_jwks(&public, &mut vec![0; room]).expect("there is room for each key").to_owned();
-        let keys = keys.into_iter().map(|key| (key.public.kid.to_owned(), key.verifier)).collect();
-        Self { keys, signer, jwks }
+        Self { published: Published::new(keys), signer }
     }
 
     /// As the core takes them.
     pub(super) fn keys(&self) -> Vec<Key<'_>> {
-        self.keys.iter().map(|(kid, verifier)| Key::new(kid, &**verifier)).collect()
+        self.published.keys()
     }
 
     pub(super) const fn signer(&self) -> &Signer {
@@ -104,6 +81,6 @@ impl Signing {
 
     /// The set of public keys, as JSON. <https://www.rfc-editor.org/rfc/rfc7517#section-5>
     pub fn jwks(&self) -> &str {
-        &self.jwks
+        self.published.jwks()
     }
 }
