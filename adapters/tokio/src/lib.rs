@@ -7,9 +7,12 @@
 //! - `server`: the authorization server as an axum `Router` over any [`store::Store`];
 //! - `resource`: the resource server as a tower `Layer`, with an axum extractor that tells who calls;
 //! - `client`: the client on reqwest;
+//! - `audit`: what a server tells `tracing` of what happened; it comes with `server`;
 //! - `rustls`: its TLS, without which it reaches servers on loopback only. It is not on by default because it is felt
 //!   elsewhere: a `reqwest::Client` that another part of the program builds then needs a rustls provider too.
 
+#[cfg(feature = "audit")]
+pub mod audit;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(any(feature = "server", feature = "resource"))]

@@ -7,10 +7,10 @@ use crate::store::{Store, StoreError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Change, Committed, Event, EventKind, Key, found};
-use valetkey::server::fault::Fault;
+use valetkey::server::change::{Change, Committed, Key, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
+use valetkey_tokio::audit;
 
 /// For how long a change is sent again to a store that fails.
 pub const DEADLINE: Duration = Duration::from_secs(2);
@@ -56,10 +56,7 @@ pub fn drive<'r>(mut step: Step<'r>, store: &impl Store, verify: Option<&Verify>
             }
             Step::Owner(need) => return End::Owner(need),
             Step::Reply(reply) => {
-                if let Some(event) = reply.event() {
-                    let (what, reason) = (event.what.name(), reply.fault().map(Fault::name));
-                    tracing::warn!(target: "valetkey::audit", client_id = event.client_id, what, reason);
-                }
+                audit::replied(&reply);
                 return End::Reply(reply);
             }
         }
@@ -85,7 +82,7 @@ pub fn commit(change: &Change<'_>, store: &impl Store) -> Option<Committed> {
     loop {
         if let Some(outcome) = told(store.commit(change)) {
             if let (Committed::Applied, Some(event)) = (outcome, change.event) {
-                committed(&event);
+                audit::committed(&event);
             }
             return Some(outcome);
         }
@@ -94,25 +91,6 @@ pub fn commit(change: &Change<'_>, store: &impl Store) -> Option<Committed> {
         }
         sleep(pause);
         pause *= 2;
-    }
-}
-
-/// What happens all day is told quietly, a replay loudly.
-fn committed(event: &Event<'_>) {
-    use EventKind::{
-        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed,
-    };
-    macro_rules! told {
-        ($level:ident) => {{
-            let Event { client_id, subject, .. } = event;
-            let (grant, what) = (event.grant.map(tracing::field::display), event.what.name());
-            tracing::$level!(target: "valetkey::audit", client_id, subject, grant, what);
-        }};
-    }
-    match event.what {
-        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
-        CodeReplayed | RefreshReplayed => told!(warn),
-        _ => told!(info),
     }
 }
 

@@ -3,6 +3,7 @@
 //! This is all that stands between the core and a store; another store, runtime or verifier takes a loop like it.
 
 use super::signing::{Signer, sign};
+use crate::audit;
 use crate::store::{Store, StoreError};
 use std::fmt;
 use std::future::Future;
@@ -10,8 +11,7 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Change, Committed, Event, EventKind, Key, found};
-use valetkey::server::fault::Fault;
+use valetkey::server::change::{Change, Committed, Key, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedOwner, Reply, Step};
 
@@ -102,10 +102,7 @@ pub async fn drive<'r, S: Store>(
             }
             Step::Owner(need) => return End::Owner(need),
             Step::Reply(reply) => {
-                if let Some(event) = reply.event() {
-                    let (what, reason) = (event.what.name(), reply.fault().map(Fault::name));
-                    tracing::warn!(target: "valetkey::audit", client_id = event.client_id, what, reason);
-                }
+                audit::replied(&reply);
                 return End::Reply(reply);
             }
         }
@@ -120,7 +117,7 @@ pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committe
         match timeout_at(deadline, store.commit(change)).await {
             Ok(Ok(outcome)) => {
                 if let (Committed::Applied, Some(event)) = (outcome, change.event) {
-                    committed(&event);
+                    audit::committed(&event);
                 }
                 return Some(outcome);
             }
@@ -142,25 +139,6 @@ async fn in_time<T>(answer: Pin<&mut impl Future<Output = Result<T, StoreError>>
         Err(_) => tracing::error!("the store did not answer in time"),
     }
     None
-}
-
-/// What happens all day is told quietly, a replay loudly.
-fn committed(event: &Event<'_>) {
-    use EventKind::{
-        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed,
-    };
-    macro_rules! told {
-        ($level:ident) => {{
-            let Event { client_id, subject, .. } = event;
-            let (grant, what) = (event.grant.map(tracing::field::display), event.what.name());
-            tracing::$level!(target: "valetkey::audit", client_id, subject, grant, what);
-        }};
-    }
-    match event.what {
-        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
-        CodeReplayed | RefreshReplayed => told!(warn),
-        _ => told!(info),
-    }
 }
 
 fn complain(error: &StoreError) {
