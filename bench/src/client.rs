@@ -68,6 +68,7 @@ fn our_credentials() -> Box<dyn Fn() -> bool> {
             status: 200,
             content_type: Some("application/json"),
             retry_after: None,
+            date: None,
             body: black_box(ANSWER),
         };
         matches!(flow.response(response, scratch), Ok(Outcome::Tokens(tokens)) if tokens.expires_in == Some(3600))

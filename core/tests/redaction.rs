@@ -39,6 +39,7 @@ const TYPES: &[Row] = &[
     ("client::Refresh", flows::refresh),
     ("client::Response", flows::code),
     ("client::Retry", values::client_errors),
+    ("client::RetryAfter", values::client_errors),
     ("client::SignatureError", flows::signed_requests),
     ("client::Tokens", flows::code),
     ("client::authorize::Authorize", flows::code),

@@ -32,6 +32,7 @@ fuzz_target!(|input: &[u8]| {
         status: STATUS[usize::from(came & 7)],
         content_type: TYPES[usize::from(came >> 3 & 3)],
         retry_after: Some("120"),
+        date: None,
         body,
     };
     let secret = ClientAuth::Basic(SecretText::new("device-secret"));
@@ -51,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
     }
     match &whole {
         Err(Error::Scratch(_)) => panic!("as much scratch as body suffices"),
-        Err(_) | Ok(Outcome::After { .. }) => {}
+        Err(_) | Ok(Outcome::After(_)) => {}
         Ok(Outcome::Denied { error, .. }) => {
             assert!(grammar::is_nqschar(error.error));
             assert!(error.description.is_none_or(grammar::is_nqschar));

@@ -170,6 +170,23 @@ fn rfc6749_4_1_2_03_a_request_without_an_answer_is_not_sent_again() {
 }
 
 #[test]
+fn a_busy_server_s_date_comes_along() {
+    let (listener, origin) = listen();
+    let (now, then) = ("Mon, 10 Nov 2025 08:00:00 GMT", "Mon, 10 Nov 2025 08:02:00 GMT");
+    served(listener, move |_| {
+        let headers = vec![("Date", now.to_owned()), ("Retry-After", then.to_owned())];
+        Response { headers, ..text(503, "busy") }
+    });
+    let endpoint = format!("{origin}/token");
+    let config = Config::new("http://127.0.0.1", &endpoint, "demo-device", DEVICE).unwrap();
+    let flow = ClientCredentials::new(&config).unwrap();
+    let received = Transport::new().send(&flow.request(&mut [0; 1024]).unwrap()).unwrap();
+    assert_eq!(received.response().date, Some(now));
+    let Outcome::After(said) = flow.response(received.response(), &mut []).unwrap() else { panic!() };
+    assert_eq!(said.seconds(), Some(120));
+}
+
+#[test]
 fn an_answer_that_breaks_off_is_none() {
     use std::io::Write;
     let (listener, origin) = listen();

@@ -30,7 +30,7 @@ async fn fetch(stack: impl TcpConnect<Error: 'static>, secret: &str) -> Result<O
     match flow.response(response, &mut scratch)? {
         Outcome::Tokens(tokens) => Ok(tokens.expires_in),
         Outcome::Denied { status, error } => Err(format!("refused with {status}: {}", error.error).into()),
-        Outcome::After { seconds } => Err(format!("busy; come again in {seconds:?} seconds").into()),
+        Outcome::After(said) => Err(format!("busy; come again in {:?} seconds", said.seconds()).into()),
     }
 }
 

@@ -237,8 +237,8 @@ impl<'b> Exchange<'b> {
         }
         let buf: &'b [u8] = self.buf;
         let (head, body) = buf.get(..self.end).and_then(|text| text.split_at_checked(self.body_at)).unwrap_or_default();
-        let head::Head { status, content_type, retry_after, .. } = head::parse(head)?;
-        Ok(Response { status, content_type, retry_after, body })
+        let head::Head { status, content_type, retry_after, date, .. } = head::parse(head)?;
+        Ok(Response { status, content_type, retry_after, date, body })
     }
 }
 

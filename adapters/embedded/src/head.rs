@@ -19,6 +19,7 @@ pub(crate) struct Head<'h> {
     pub(crate) status: u16,
     pub(crate) content_type: Option<&'h str>,
     pub(crate) retry_after: Option<&'h str>,
+    pub(crate) date: Option<&'h str>,
     pub(crate) length: Length,
     /// Whether the peer closes the pipe afterwards.
     pub(crate) close: bool,
@@ -32,7 +33,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Head<'_>, Error> {
     let mut lines = text.split(|b| *b == b'\n').filter_map(|line| line.strip_suffix(b"\r"));
     let status = status(lines.next().unwrap_or_default())?;
     let (mut length, mut chunked, mut close) = (None, false, false);
-    let (mut content_type, mut retry_after) = (Once::Absent, Once::Absent);
+    let (mut content_type, mut retry_after, mut date) = (Once::Absent, Once::Absent, Once::Absent);
     for line in lines.take_while(|line| !line.is_empty()) {
         let (name, value) = field(line)?;
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
@@ -53,6 +54,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Head<'_>, Error> {
             content_type.found(value);
         } else if is(b"retry-after") {
             retry_after.found(value);
+        } else if is(b"date") {
+            date.found(value);
         }
     }
     let bodiless = matches!(status, 100..200 | 204 | 304);
@@ -62,7 +65,8 @@ pub(crate) fn parse(text: &[u8]) -> Result<Head<'_>, Error> {
         (None, true) if !bodiless => Length::Chunked,
         _ => return Err(Error::Framing),
     };
-    Ok(Head { status, content_type: content_type.text(), retry_after: retry_after.text(), length, close })
+    let (content_type, retry_after, date) = (content_type.text(), retry_after.text(), date.text());
+    Ok(Head { status, content_type, retry_after, date, length, close })
 }
 
 /// Three digits, and perhaps a reason, which nobody reads.
@@ -106,6 +110,8 @@ enum Once<'h> {
 }
 
 impl<'h> Once<'h> {
+    /// Not inlined, to save a firmware's flash.
+    #[inline(never)]
     fn found(&mut self, value: &'h [u8]) {
         *self = if matches!(self, Self::Absent) { Self::Value(value) } else { Self::Twice };
     }

@@ -19,7 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tokens = match flow.response(received.response(), &mut scratch)? {
         Outcome::Tokens(tokens) => tokens,
         Outcome::Denied { status, error } => return Err(format!("refused with {status}: {error:?}").into()),
-        Outcome::After { seconds } => return Err(format!("busy; come again in {seconds:?} seconds").into()),
+        Outcome::After(said) => return Err(format!("busy; come again in {:?} seconds", said.seconds()).into()),
     };
     println!("a token for {:?} seconds, scope {}", tokens.expires_in, tokens.scope);
 

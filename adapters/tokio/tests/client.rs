@@ -4,12 +4,13 @@
 mod common;
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::response::Redirect;
 use axum::routing::post;
 use base64ct::{Base64UrlUnpadded, Encoding};
 use common::{REDIRECT_URI, Running, client, put, start, start_with};
 use ed25519_dalek::{Signer, SigningKey};
-use reqwest::header::LOCATION;
+use reqwest::header::{DATE, LOCATION, RETRY_AFTER};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::SystemTime;
@@ -172,6 +173,20 @@ async fn no_more_is_read_than_the_cap() {
     assert!(matches!(to("/fits").await, Ok(Err(Error::Body { status: 200, .. }))));
     assert!(matches!(to("/long").await, Err(SendError::TooLong)));
     assert!(matches!(to("/endless").await, Err(SendError::TooLong)));
+}
+
+#[tokio::test]
+async fn a_busy_server_s_date_comes_along() {
+    let (now, then) = ("Mon, 10 Nov 2025 08:00:00 GMT", "Mon, 10 Nov 2025 08:02:00 GMT");
+    let busy = move || async move { (StatusCode::SERVICE_UNAVAILABLE, [(DATE, now), (RETRY_AFTER, then)]) };
+    let run = start_with(MemoryStore::new(), |server| server, |_| Router::new().route("/token", post(busy))).await;
+    let endpoint = format!("{}/token", run.url);
+    let config = Config::new("http://127.0.0.1", &endpoint, "demo-device", DEVICE).unwrap();
+    let flow = ClientCredentials::new(&config).unwrap();
+    let received = transport().send(&flow.request(&mut [0; 1024]).unwrap()).await.unwrap();
+    assert_eq!(received.response().date, Some(now));
+    let Outcome::After(said) = flow.response(received.response(), &mut []).unwrap() else { panic!() };
+    assert_eq!(said.seconds(), Some(120));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use crate::error::TooSmall;
 /// assert_eq!(post.body, "grant_type=client_credentials&scope=telemetry%3Awrite");
 ///
 /// let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
-/// let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, body };
+/// let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body };
 /// let Outcome::Tokens(tokens) = flow.response(response, &mut [])? else { panic!("refused") };
 /// assert_eq!((tokens.expires_in, tokens.scope), (Some(3600), "telemetry:write"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

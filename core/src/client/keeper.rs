@@ -39,7 +39,7 @@
 //! new token is refused as well, [`Refused::GiveUp`] ends it, with one more renewal allowed after a minute, then two, then four.
 //!
 //! **A fleet comes spread.** A token is renewed somewhere between a half and 13/16 of its life, another place each time; the
-//! pause after a failure lies anywhere in a window that grows fourfold up to [`Timing::longest_pause`], and `Retry-After` in seconds is
+//! pause after a failure lies anywhere in a window that grows fourfold up to [`Timing::longest_pause`], and `Retry-After` is
 //! kept to and then spread over four times as much. All of it comes from the [`seed`] of a device's name, without a generator
 //! of randomness. Before a good token runs out, one more attempt is made.
 //!
@@ -61,7 +61,7 @@
 //! #     fn post<'b>(&mut self, _: &Post<'_>, body: &'b mut [u8]) -> Option<Response<'b>> {
 //! #         let text = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;
 //! #         body[..text.len()].copy_from_slice(text);
-//! #         Some(Response { status: 200, content_type: Some("application/json"), retry_after: None, body: &body[..text.len()] })
+//! #         Some(Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body: &body[..text.len()] })
 //! #     }
 //! #     fn call_api(&mut self, token: SecretText<'_>) -> u16 { assert_eq!(token.expose(), "2YotnFZ"); self.sent += 1; 204 }
 //! # }
@@ -116,7 +116,7 @@
 //! #     let auth = ClientAuth::Basic(SecretText::new("s"));
 //! #     let config = Config::new("https://as.example", "https://as.example/token", "c", auth).unwrap();
 //! #     let body = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;
-//! #     let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, body };
+//! #     let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body };
 //! #     let answer = ClientCredentials::new(&config).unwrap().response(response, &mut []);
 //! #     let mut kept = keeper.lock().unwrap();
 //! #     if let Some((_, tokens)) = kept.keeper.answered(ticket, answer, now) { kept.text = tokens.access_token.expose().into(); }

@@ -50,10 +50,10 @@
 //!
 //! // Send the request once; here is what came back.
 //! let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":600,"scope":"read"}"#;
-//! let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, body };
+//! let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body };
 //! match exchange.response(response, &mut [0; 256])? {
 //!     Outcome::Tokens(tokens) => assert_eq!((tokens.scope, tokens.wider), ("read", false)),
-//!     Outcome::Denied { .. } | Outcome::After { .. } => panic!("ask the person again"),
+//!     Outcome::Denied { .. } | Outcome::After(_) => panic!("ask the person again"),
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -79,7 +79,7 @@
 //!     let flow = ClientCredentials::new(cfg)?;
 //!     let mut request = [0; 512];
 //!     let (status, body) = send(flow.request(&mut request)?.body);
-//!     let response = Response { status, content_type: Some("application/json"), retry_after: None, body };
+//!     let response = Response { status, content_type: Some("application/json"), retry_after: None, date: None, body };
 //!     let mut scratch = [0; 64];
 //!     let Outcome::Tokens(tokens) = flow.response(response, &mut scratch)? else { return Err(Failed::Refused) };
 //!     let text = tokens.access_token.expose().as_bytes();
@@ -98,6 +98,7 @@ mod outcome;
 mod pending;
 mod post;
 mod refresh;
+mod retry_after;
 
 pub use crate::error::TooSmall;
 pub use crate::wire::token_response::{ErrorResponse, Fault, Forms, Leniency, Member};
@@ -110,3 +111,4 @@ pub use outcome::{Error, Outcome, Response, Tokens};
 pub use pending::{EXPORTED, ImportError};
 pub use post::{Duties, Post, Retry};
 pub use refresh::Refresh;
+pub use retry_after::RetryAfter;

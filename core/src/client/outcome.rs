@@ -1,6 +1,6 @@
 //! What came of a request to the token endpoint.
 
-use super::post::Duties;
+use super::{post::Duties, retry_after::RetryAfter};
 use crate::{
     error::TooSmall,
     secret::SecretText,
@@ -18,6 +18,8 @@ pub struct Response<'b> {
     pub content_type: Option<&'b str>,
     /// The value of `Retry-After`.
     pub retry_after: Option<&'b str>,
+    /// The value of `Date`, from which a [`WallClock`](super::keeper::WallClock) learns the time.
+    pub date: Option<&'b str>,
     /// The whole body. The tokens stay in it: zero it when they were used.
     pub body: &'b [u8],
 }
@@ -42,10 +44,7 @@ pub enum Outcome<'b> {
         error: ErrorResponse<'b>,
     },
     /// The server is busy (status 429 or 503). Where the request's duties say that a retry is safe, send it again then.
-    After {
-        /// Not before so many seconds have passed; `None` if the server did not say, or named a date, which needs a clock.
-        seconds: Option<u32>,
-    },
+    After(RetryAfter<'b>),
 }
 
 /// What a grant gave.
@@ -101,9 +100,9 @@ impl<'b> Response<'b> {
     /// `scope` is what was asked for.
     #[inline]
     pub(super) fn read(self, scratch: &'b mut [u8], leniency: &Leniency, scope: &'b str) -> Result<Outcome<'b>, Error> {
-        let Self { status, content_type, retry_after, body } = self;
+        let Self { status, content_type, retry_after, date, body } = self;
         match status {
-            429 | 503 => return Ok(Outcome::After { seconds: retry_after.and_then(token_response::number) }),
+            429 | 503 => return Ok(Outcome::After(RetryAfter { value: retry_after, date })),
             200 | 400..600 => {}
             _ => return Err(Error::Status(status)),
         }

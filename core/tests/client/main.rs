@@ -55,7 +55,7 @@ fn exchange<'c>(cfg: &'c Config<'c>, query: &'static str) -> Exchange<'c, 'stati
 }
 
 fn json(status: u16, body: &str) -> Response<'_> {
-    Response { status, content_type: Some("application/json"), retry_after: None, body: body.as_bytes() }
+    Response { status, content_type: Some("application/json"), retry_after: None, date: None, body: body.as_bytes() }
 }
 
 /// All parameters of a form, decoded.

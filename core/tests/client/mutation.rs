@@ -74,7 +74,8 @@ fn read(body: &[u8]) {
         {
             for room in [0, body.len()] {
                 let mut scratch = vec![0; room];
-                let response = Response { status, content_type: Some(content_type), retry_after: None, body };
+                let response =
+                    Response { status, content_type: Some(content_type), retry_after: None, date: None, body };
                 match flow.response(response, &mut scratch) {
                     Ok(Outcome::Tokens(tokens)) => {
                         let visible = |text: &str| !text.is_empty() && text.bytes().all(|b| matches!(b, 0x20..=0x7e));
@@ -82,7 +83,7 @@ fn read(body: &[u8]) {
                         assert!(tokens.refresh_token.is_none_or(|t| visible(t.expose())));
                     }
                     Ok(Outcome::Denied { error, .. }) => assert!(!error.error.contains(['"', '\\', '\n'])),
-                    Ok(Outcome::After { .. }) => panic!("for 429 and 503 only"),
+                    Ok(Outcome::After(_)) => panic!("for 429 and 503 only"),
                     Err(_) => {}
                 }
             }

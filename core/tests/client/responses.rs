@@ -66,7 +66,7 @@ fn the_examples_of_the_rfcs_are_read() {
     // The example's type is one that nobody can use; with a usable one all else of it is taken.
     assert_eq!(fault(&cfg, &body(&success)), Fault::TokenType);
     let usable = body(&success).replace(r#""example""#, r#""Bearer""#);
-    let response = Response { status: 200, content_type, retry_after: None, body: usable.as_bytes() };
+    let response = Response { status: 200, content_type, retry_after: None, date: None, body: usable.as_bytes() };
     let Ok(Outcome::Tokens(tokens)) = ask(&cfg, response) else { panic!() };
     assert_eq!(tokens.access_token.expose(), "2YotnFZFEjr1zCsicMWpAA");
     assert_eq!(tokens.refresh_token.unwrap().expose(), "tGzv3JOkF0XG5Qx2TlKWIA");
@@ -255,13 +255,46 @@ fn a_busy_server_says_when_to_come_again() {
             (Some("120"), Some(120)),
             (Some("0"), Some(0)),
             (Some("99999999999"), Some(u32::MAX)),
-            (Some("Fri, 31 Dec 1999 23:59:59 GMT"), None),
             (Some("-1"), None),
             (Some(""), None),
         ] {
             let response = Response { retry_after: said, ..json(status, "busy") };
-            assert!(matches!(ask(&cfg, response), Ok(Outcome::After { seconds }) if seconds == expected), "{said:?}");
+            let Ok(Outcome::After(after)) = ask(&cfg, response) else { panic!("{said:?}") };
+            assert_eq!((after.seconds(), after.seconds_as_number()), (expected, expected), "{said:?}");
         }
+    }
+}
+
+/// RFC 9110, section 10.2.3: `Retry-After` is a number of seconds or a date, which the server's own clock shows. Dates in
+/// the obsolete forms are to be read, too (section 5.6.7).
+#[test]
+fn a_busy_server_may_name_a_date_which_its_own_date_makes_a_span_of() {
+    let cfg = basic();
+    let now = Some("Fri, 31 Dec 1999 23:58:59 GMT");
+    for (said, date, expected) in [
+        (Some("Fri, 31 Dec 1999 23:59:59 GMT"), now, Some(60)),
+        (Some("Sat, 01 Jan 2000 00:00:00 GMT"), now, Some(61)),
+        (Some("Friday, 31-Dec-99 23:59:59 GMT"), now, Some(60)),
+        (Some("Fri Dec 31 23:59:59 1999"), Some("Friday, 31-Dec-99 23:58:59 GMT"), Some(60)),
+        // Whatever the centuries are: this server's clock is off by a hundred years.
+        (Some("Wednesday, 31-Dec-99 23:59:59 GMT"), Some("Thu, 31 Dec 2099 23:58:59 GMT"), None),
+        (Some("Thursday, 31-Dec-99 23:59:59 GMT"), Some("Thu, 31 Dec 2099 23:58:59 GMT"), Some(60)),
+        // It has passed, or is centuries away.
+        (Some("Fri, 31 Dec 1999 23:58:58 GMT"), now, Some(0)),
+        (Some("Fri, 31 Dec 9999 23:59:59 GMT"), now, Some(u32::MAX)),
+        // A number needs no date.
+        (Some("7"), now, Some(7)),
+        (Some("7"), Some("today"), Some(7)),
+        // Nothing to count from, or nothing to count to.
+        (Some("Fri, 31 Dec 1999 23:59:59 GMT"), None, None),
+        (Some("Fri, 31 Dec 1999 23:59:59 GMT"), Some("today"), None),
+        (Some("Thu, 31 Dec 1999 23:59:59 GMT"), now, None),
+        (None, now, None),
+    ] {
+        let response = Response { retry_after: said, date, ..json(503, "busy") };
+        let Ok(Outcome::After(after)) = ask(&cfg, response) else { panic!("{said:?}") };
+        assert_eq!(after.seconds(), expected, "{said:?} at {date:?}");
+        assert_eq!(after.seconds_as_number(), said.and_then(|said| said.parse().ok()));
     }
 }
 

@@ -36,7 +36,7 @@ fn config<'c, W: Watch>(w: &mut W, client_id: &'c str, auth: ClientAuth<'c>) -> 
 /// What the transport received.
 fn response<'b, W: Watch>(w: &mut W, answered: &'b Answered) -> Response<'b> {
     let (status, body) = (answered.status, answered.body.as_bytes());
-    let response = Response { status, content_type: Some("application/json"), retry_after: None, body };
+    let response = Response { status, content_type: Some("application/json"), retry_after: None, date: None, body };
     w.show(&response);
     response
 }

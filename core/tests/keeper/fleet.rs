@@ -16,7 +16,7 @@ type Outage = std::ops::Range<u64>;
 
 /// When requests came to the server until `end`, and for how many milliseconds devices were without a token though the server
 /// could be reached.
-fn live(outage: &Outage, end: u64, retry_after: Option<u32>) -> (Vec<u64>, Vec<u64>) {
+fn live(outage: &Outage, end: u64, retry_after: Option<&str>) -> (Vec<u64>, Vec<u64>) {
     let mut keepers: Vec<Keeper> = (0..DEVICES)
         .map(|id| {
             let name = format!("device-{id:05}");
@@ -45,8 +45,8 @@ fn live(outage: &Outage, end: u64, retry_after: Option<u32>) -> (Vec<u64>, Vec<u
                     if let Some(since) = without[device].take() {
                         gaps.push(now - since.max(outage.end));
                     }
-                } else if let Some(seconds) = retry_after {
-                    keeper.answered(ticket, crate::busy(Some(seconds)), Uptime(now));
+                } else if retry_after.is_some() {
+                    keeper.answered(ticket, crate::busy(retry_after), Uptime(now));
                 } else {
                     keeper.not_sent(ticket, Uptime(now));
                 }
@@ -88,15 +88,15 @@ fn a_fleet_that_began_at_one_moment_is_spread_within_days() {
 fn after_an_outage_a_fleet_comes_back_spread_over_the_hour() {
     for (hours, retry_after) in [
         (1, None),
-        (1, Some(600)),
-        (2, Some(60)),
-        (3, Some(60)),
+        (1, Some("600")),
+        (2, Some("60")),
+        (3, Some("60")),
         (4, None),
-        (4, Some(60)),
-        (4, Some(600)),
+        (4, Some("60")),
+        (4, Some("600")),
         (5, None),
-        (6, Some(60)),
-        (8, Some(60)),
+        (6, Some("60")),
+        (8, Some("60")),
         (24, None),
     ] {
         let outage = 7 * DAY..7 * DAY + hours * HOUR;

@@ -8,7 +8,7 @@ mod power;
 mod transitions;
 
 use valetkey::client::keeper::{Keeper, Now, Renewal, Ticket, Timing, TokenId, Usable, seed};
-use valetkey::client::{Error, ErrorResponse, Fault, Outcome, Tokens};
+use valetkey::client::{Error, ErrorResponse, Fault, Outcome, RetryAfter, Tokens};
 use valetkey::secret::SecretText;
 use valetkey::time::Uptime;
 
@@ -29,8 +29,8 @@ fn denied(error: &'static str) -> Answer {
     Ok(Outcome::Denied { status: 400, error: ErrorResponse { error, description: None, uri: None } })
 }
 
-fn busy(seconds: Option<u32>) -> Answer {
-    Ok(Outcome::After { seconds })
+fn busy(value: Option<&str>) -> Result<Outcome<'_>, Error> {
+    Ok(Outcome::After(RetryAfter { value, date: Some("Mon, 10 Nov 2025 08:00:00 GMT") }))
 }
 
 fn broken(status: u16) -> Answer {

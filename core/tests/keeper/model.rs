@@ -1,6 +1,6 @@
 //! What holds after any sequence of events, told by a second account that keeps every token and every failure.
 
-use crate::{Answer, broken, busy, denied, seconds, tokens};
+use crate::{broken, busy, denied, seconds, tokens};
 use proptest::prelude::*;
 use valetkey::client::keeper::{Keeper, Now, Refused, Renewal, Ticket, Timing, TokenId, Usable};
 use valetkey::client::{Error, Outcome};
@@ -172,7 +172,7 @@ impl Model {
     }
 
     /// Hands the oldest ticket back with this answer.
-    fn answer(&mut self, answer: Answer) {
+    fn answer(&mut self, answer: Result<Outcome<'_>, Error>) {
         let Some((ticket, newest)) = self.take_ticket() else { return };
         let (sent, now, most) = (Uptime(ticket.deadline().0 - 20_000), self.now, u64::from(TIMING.longest_pause));
         let taken = self.keeper.answered(ticket, answer, now);
@@ -186,8 +186,8 @@ impl Model {
         self.ended = false;
         match answer {
             Ok(Outcome::Tokens(tokens)) => self.take(taken.unwrap().0, tokens.expires_in, sent),
-            Ok(Outcome::After { seconds }) => {
-                let least = u64::from(seconds.unwrap_or(0).min(86_400));
+            Ok(Outcome::After(said)) => {
+                let least = said.value.map_or(0, |seconds| seconds.parse().unwrap()).min(86_400);
                 self.failure = Some(Failure::new(now, least.max(1), least + most));
             }
             Ok(Outcome::Denied { error, .. }) => match error.error {
@@ -215,7 +215,7 @@ impl Model {
         match event {
             Event::Ask(more) => (0..=more).for_each(|_| self.ask()),
             Event::Tokens(life) => self.answer(tokens(life)),
-            Event::Busy(seconds) => self.answer(busy(seconds)),
+            Event::Busy(seconds) => self.answer(busy(seconds.map(|seconds| seconds.to_string()).as_deref())),
             Event::Denied(word) => self.answer(denied(word)),
             Event::Broken(status) => self.answer(broken(status)),
             Event::TooLong => self.answer(Err(Error::TooLong)),

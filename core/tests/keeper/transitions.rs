@@ -52,7 +52,7 @@ fn a_token_is_renewed_ahead_and_used_meanwhile() {
 #[test]
 fn a_good_token_is_used_while_renewal_fails_and_not_beyond_its_life() {
     for failed in
-        [broken(500), broken(200), Err(Error::Status(302)), busy(None), busy(Some(7)), denied("invalid_client")]
+        [broken(500), broken(200), Err(Error::Status(302)), busy(None), busy(Some("7")), denied("invalid_client")]
     {
         let mut keeper = keeper(Renewal::ClientCredentials);
         let token = renew(&mut keeper, LIFE, seconds(0));
@@ -147,22 +147,37 @@ fn a_token_that_came_too_late_or_lives_for_no_time_is_not_used_and_not_hammered_
 }
 
 #[test]
-fn retry_after_is_kept_to_and_then_spread() {
+fn retry_after_is_kept_to_and_then_spread_be_it_a_number_or_a_date() {
+    for said in ["120", "Mon, 10 Nov 2025 08:02:00 GMT", "Monday, 10-Nov-25 08:02:00 GMT"] {
+        spread_after_two_minutes(said);
+    }
+    for silent in ["99999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+        let mut keeper = keeper(Renewal::ClientCredentials);
+        let ticket = ticket(&mut keeper, seconds(0));
+        keeper.answered(ticket, busy(Some(silent)), seconds(0));
+        let until = paused(&mut keeper, seconds(0));
+        assert!(until >= seconds(86_400) && until < seconds(86_400 + 3_600), "no server silences a device for years");
+    }
+    for past in ["Mon, 10 Nov 2025 07:59:59 GMT", "soon"] {
+        let mut keeper = keeper(Renewal::ClientCredentials);
+        let ticket = ticket(&mut keeper, seconds(0));
+        keeper.answered(ticket, busy(Some(past)), seconds(0));
+        assert!(paused(&mut keeper, seconds(0)) < seconds(2), "{past}");
+    }
+}
+
+fn spread_after_two_minutes(said: &str) {
     let untils: Vec<u64> = (0..200)
         .map(|device| {
             let mut keeper = Keeper::new(Renewal::ClientCredentials, Timing::DEVICE, device * 7_919);
             let ticket = ticket(&mut keeper, seconds(0));
-            keeper.answered(ticket, busy(Some(120)), seconds(0));
+            keeper.answered(ticket, busy(Some(said)), seconds(0));
             assert_eq!(keeper.trouble(), Some(Trouble::Busy));
             paused(&mut keeper, seconds(0)).0
         })
         .collect();
     assert!(untils.iter().all(|until| (121_000..600_000).contains(until)));
     assert!(untils.iter().filter(|until| **until < 360_000).count() < 150);
-    let mut keeper = keeper(Renewal::ClientCredentials);
-    let ticket = ticket(&mut keeper, seconds(0));
-    keeper.answered(ticket, busy(Some(u32::MAX)), seconds(0));
-    assert!(paused(&mut keeper, seconds(0)) < seconds(86_400 + 3_600), "no server silences a device for years");
 }
 
 #[test]

@@ -138,8 +138,13 @@ pub(crate) fn token_responses(w: &mut Hidden) {
             }
             Err(fault) => w.tell(&fault),
         }
-        let response =
-            Response { status: 200, content_type: Some(content_type), retry_after: None, body: body.as_bytes() };
+        let response = Response {
+            status: 200,
+            content_type: Some(content_type),
+            retry_after: None,
+            date: None,
+            body: body.as_bytes(),
+        };
         w.show(&response);
     };
     let tokens = format!(r#""access_token":"{HUSH}\u0041","refresh_token":"{HUSH}""#);
@@ -245,11 +250,16 @@ pub(crate) fn client_errors(w: &mut Hidden) {
     let basic = client::ClientCredentials::new(&cfg).unwrap();
     w.show(&basic);
     for (status, body) in [(302, HUSH), (200, HUSH), (500, HUSH), (503, HUSH)] {
-        let (body, retry_after) = (body.as_bytes(), Some("7"));
+        let (body, retry_after, date) = (body.as_bytes(), Some("7"), None);
         let mut scratch = [0; 64];
-        let response = Response { status, content_type: Some("application/json"), retry_after, body };
+        let response = Response { status, content_type: Some("application/json"), retry_after, date, body };
         match basic.response(response, &mut scratch) {
-            Ok(outcome) => w.show(&outcome),
+            Ok(outcome) => {
+                w.show(&outcome);
+                if let Outcome::After(said) = outcome {
+                    w.show(&said);
+                }
+            }
             Err(error) => w.tell(&error),
         }
     }

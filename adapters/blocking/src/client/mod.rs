@@ -29,7 +29,7 @@
 //! match flow.response(received.response(), &mut received.scratch())? {
 //!     Outcome::Tokens(tokens) => println!("{} bytes of token", tokens.access_token.expose().len()),
 //!     Outcome::Denied { status, error } => println!("refused with {status}: {}", error.error),
-//!     Outcome::After { seconds } => println!("busy; come again in {seconds:?} seconds"),
+//!     Outcome::After(said) => println!("busy; come again in {:?} seconds", said.seconds()),
 //! }
 //! # Ok(())
 //! # }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io::Read;
 use std::time::Duration;
 use ureq::config::ConfigBuilder;
-use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use ureq::http::{Request, request::Parts};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
@@ -84,7 +84,8 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
 
 fn receive(mut response: Answered, cap: usize) -> Result<Received, SendError> {
     let (status, headers) = (response.status().as_u16(), response.headers());
-    let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
+    let (content_type, retry_after, date) =
+        (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER), text(headers, DATE));
     // It never grows, so that no copy of a token is left behind.
     let mut body = Zeroizing::new(vec![0; cap]);
     let (mut reader, mut length) = (response.body_mut().as_reader(), 0);
@@ -98,7 +99,7 @@ fn receive(mut response: Answered, cap: usize) -> Result<Received, SendError> {
         }
     }
     body.truncate(length);
-    Ok(Received { status, content_type, retry_after, body })
+    Ok(Received { status, content_type, retry_after, date, body })
 }
 
 /// A header's value, unless it came twice or is no text.
@@ -113,6 +114,7 @@ pub struct Received {
     status: u16,
     content_type: Option<String>,
     retry_after: Option<String>,
+    date: Option<String>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -123,6 +125,7 @@ impl Received {
             status: self.status,
             content_type: self.content_type.as_deref(),
             retry_after: self.retry_after.as_deref(),
+            date: self.date.as_deref(),
             body: &self.body,
         }
     }

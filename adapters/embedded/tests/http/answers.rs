@@ -37,7 +37,7 @@ fn refused(text: impl AsRef<[u8]>) -> Error {
 fn a_length_is_kept_to() {
     let answer = taken("HTTP/1.1 401 Unauthorized\r\ncontent-TYPE: application/json\r\nContent-Length:2 \r\n\r\n{}");
     let content_type = Some("application/json".to_owned());
-    assert_eq!(answer, Answer { status: 401, content_type, retry_after: None, body: b"{}".to_vec() });
+    assert_eq!(answer, Answer { status: 401, content_type, retry_after: None, date: None, body: b"{}".to_vec() });
     assert_eq!(taken("HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n").body, b"");
     assert_eq!(taken("HTTP/1.1 204 No Content\r\n\r\n").status, 204);
 }
@@ -59,17 +59,22 @@ fn chunks_are_put_together() {
 #[test]
 fn a_busy_server_says_when_to_come_again() {
     let answer = taken("HTTP/1.1 503 Busy\r\nRetry-After: 17\r\nContent-Length: 0\r\n\r\n");
-    assert_eq!((answer.status, answer.retry_after.as_deref()), (503, Some("17")));
+    assert_eq!((answer.status, answer.retry_after.as_deref(), answer.date), (503, Some("17"), None));
+    let (then, now) = ("Mon, 10 Nov 2025 08:02:00 GMT", "Mon, 10 Nov 2025 08:00:00 GMT");
+    let fields = format!("retry-after: {then}\r\nDATE: {now} \r\nContent-Length: 0");
+    let answer = taken(&format!("HTTP/1.1 503 Busy\r\n{fields}\r\n\r\n"));
+    assert_eq!((answer.retry_after.as_deref(), answer.date.as_deref()), (Some(then), Some(now)));
 }
 
 #[test]
 fn a_field_that_came_twice_or_is_no_text_counts_as_none() {
     for fields in [
         "Retry-After: 1\r\nRetry-After: 1\r\nContent-Type: a/b\r\nContent-Type: a/b\r\nContent-Type: a/b",
-        "X-Retry-After: 1",
+        "X-Retry-After: 1\r\nX-Date: 1",
+        "Date: Mon, 10 Nov 2025 08:00:00 GMT\r\nDate: Mon, 10 Nov 2025 08:00:00 GMT",
     ] {
         let answer = taken(&format!("HTTP/1.1 200 OK\r\n{fields}\r\nContent-Length: 0\r\n\r\n"));
-        assert_eq!((answer.content_type, answer.retry_after), (None, None));
+        assert_eq!((answer.content_type, answer.retry_after, answer.date), (None, None, None));
     }
     let (answer, _) = came(b"HTTP/1.1 200 OK\r\nContent-Type: \xff\r\nContent-Length: 0\r\n\r\n", 512);
     assert_eq!(answer.unwrap().content_type, None);

@@ -33,6 +33,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) content_type: Option<String>,
     pub(crate) retry_after: Option<String>,
+    pub(crate) date: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -42,6 +43,7 @@ impl From<Response<'_>> for Answer {
             status: response.status,
             content_type: response.content_type.map(str::to_owned),
             retry_after: response.retry_after.map(str::to_owned),
+            date: response.date.map(str::to_owned),
             body: response.body.to_owned(),
         }
     }

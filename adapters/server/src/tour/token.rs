@@ -73,6 +73,6 @@ fn named(outcome: &Outcome<'_>) -> String {
             let description = error.description.map(|text| format!(" ({text})")).unwrap_or_default();
             format!("{status} error={}{description}", error.error)
         }
-        Outcome::After { .. } => "a busy server".to_owned(),
+        Outcome::After(_) => "a busy server".to_owned(),
     }
 }

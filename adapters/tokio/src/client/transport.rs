@@ -1,7 +1,7 @@
 //! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
 
 use super::SendError;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, redirect, retry};
 use std::fmt;
 use std::time::Duration;
@@ -86,7 +86,8 @@ impl Transport {
 
 async fn receive(mut response: reqwest::Response, cap: usize) -> Result<Received, SendError> {
     let (status, headers) = (response.status().as_u16(), response.headers());
-    let (content_type, retry_after) = (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER));
+    let (content_type, retry_after, date) =
+        (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER), text(headers, DATE));
     // It never grows, so that no copy of a token is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(cap));
     while let Some(chunk) = response.chunk().await? {
@@ -95,7 +96,7 @@ async fn receive(mut response: reqwest::Response, cap: usize) -> Result<Received
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Received { status, content_type, retry_after, body })
+    Ok(Received { status, content_type, retry_after, date, body })
 }
 
 /// A header's value, unless it came twice or is no text.
@@ -110,6 +111,7 @@ pub struct Received {
     status: u16,
     content_type: Option<String>,
     retry_after: Option<String>,
+    date: Option<String>,
     body: Zeroizing<Vec<u8>>,
 }
 
@@ -120,6 +122,7 @@ impl Received {
             status: self.status,
             content_type: self.content_type.as_deref(),
             retry_after: self.retry_after.as_deref(),
+            date: self.date.as_deref(),
             body: &self.body,
         }
     }

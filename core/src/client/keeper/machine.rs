@@ -147,9 +147,9 @@ impl Keeper {
         self.out = None;
         match answer {
             Ok(Outcome::Tokens(tokens)) => return Some((self.take(tokens.expires_in, ticket.sent, now), tokens)),
-            Ok(Outcome::After { seconds }) => {
+            Ok(Outcome::After(said)) => {
                 self.trouble = Some(Trouble::Busy);
-                self.pause(seconds.unwrap_or(0).min(LONGEST_RETRY_AFTER), now);
+                self.pause(said.seconds().unwrap_or(0).min(LONGEST_RETRY_AFTER), now);
             }
             Ok(Outcome::Denied { error, .. }) => match error.code() {
                 Some(ErrorCode::ServerError | ErrorCode::TemporarilyUnavailable) => {

@@ -16,7 +16,8 @@ const NOTHING: u32 = 2;
 /// believed where nothing is known, and once more when the server has refused what was signed and shows another time: then
 /// that request is sent again, once. If that is refused too, the time was not the reason, and what the server says of the
 /// time is not listened to until it has taken a signed request. Lifetimes of tokens never depend on this clock, and a
-/// certificate's validity must not. The transports of this repository do not hand the `Date` on yet: read it from your own HTTP.
+/// certificate's validity must not. The transports of this repository hand the `Date` on
+/// as [`Response::date`](crate::client::Response::date).
 ///
 /// ```
 /// use valetkey::{client::keeper::WallClock, time::{UnixTime, Uptime}};

@@ -39,8 +39,8 @@ fn fetch(link: Uart) -> Result<(), &'static str> {
             say("refused: ", error.error, None);
             return Err("refused");
         }
-        Outcome::After { seconds } => {
-            say("busy, ", "seconds to wait: ", seconds);
+        Outcome::After(said) => {
+            say("busy, ", "seconds to wait: ", said.seconds_as_number());
             return Err("busy");
         }
     }

@@ -80,7 +80,13 @@ fn size_send(post: &Post<'_>) -> Response<'static> {
             "grant_type=client_credentials&scope=telemetry%3Awrite",
         );
     check(right, "the request");
-    let response = Response { status: *status, content_type: Some("application/json"), retry_after: Some("120"), body };
+    let response = Response {
+        status: *status,
+        content_type: Some("application/json"),
+        retry_after: Some("120"),
+        date: None,
+        body,
+    };
     ANSWERED.store(board::instructions(), Relaxed);
     response
 }
@@ -93,7 +99,7 @@ fn size_keep(outcome: &Outcome<'_>) {
     let came = match outcome {
         Outcome::Tokens(_) => Came::Tokens,
         Outcome::Denied { .. } => Came::Denied,
-        Outcome::After { .. } => Came::After,
+        Outcome::After(_) => Came::After,
     };
     CAME.store(came as usize, Relaxed);
 }
