@@ -8,7 +8,9 @@
 //! - a code issues at most once, and a paused consent at most one code;
 //! - a refresh token has at most one successor, whoever asks how often;
 //! - a second valid use of a code, or of a refresh token outside its grace window, ends the grant, and nothing else but
-//!   its own client's revocation or an operator does;
+//!   its own client's revocation or an operator does: whoever holds old tokens, with or without the client's credentials;
+//! - a grace window that waits for a lost answer is the confidential client's, and over once its successor was refreshed or
+//!   its access token was seen by introspection;
 //! - no scope is wider than the consent;
 //! - nothing is issued for a locked account, a removed client or an ended grant once that was committed;
 //! - what was revoked or ended is never active again, and introspection says active of exactly what is live;
@@ -28,6 +30,7 @@ mod signed;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use std::collections::HashMap;
+use valetkey::server::Policy;
 use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::{AccessTokenFormat, OwnedRecord};
 use valetkey::time::UnixTime;
@@ -263,15 +266,20 @@ pub fn commands() -> impl Strategy<Value = Vec<Command>> {
     prop::collection::vec(command, 1..90)
 }
 
-/// Runs the commands against the core's machines over a store and holds them to the model: once where access tokens are
-/// opaque, and once where they are signed. At the end every open request is served, and every token is introspected once
-/// more.
+/// Runs the commands against the core's machines over a store and holds them to the model: where access tokens are opaque
+/// and where they are signed, where the grace window is short and where it waits. At the end every open request is served,
+/// and every token is introspected once more.
 ///
 /// # Errors
 /// What went wrong, in words, and at which command.
 pub fn run<S: Store>(commands: &[Command]) -> Result<(), String> {
-    [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(signed::ALGORITHM)].into_iter().try_for_each(|access_token| {
-        run::run::<S>(commands, access_token).map_err(|what| format!("{what} (access tokens: {access_token:?})"))
+    let formats = [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(signed::ALGORITHM)];
+    // As in `Policy::EMBEDDED`, but for the lifetimes, which would outlast every run.
+    let waiting = Policy { grace_until_used: true, ..Policy::OAUTH21 };
+    let all = formats.into_iter().flat_map(|format| [(format, Policy::OAUTH21), (format, waiting)]);
+    all.into_iter().try_for_each(|(format, policy)| {
+        let told = |what| format!("{what} (access tokens: {format:?}, grace until used: {})", policy.grace_until_used);
+        run::run::<S>(commands, format, policy).map_err(told)
     })
 }
 

@@ -251,3 +251,42 @@ fn an_answer_that_is_held_for_a_month_is_given_up() {
         Command::Finish(0),
     ]);
 }
+
+/// Of the client that authenticates: a code and its first tokens, and a refresh whose answer got lost.
+const LOST: [Command; 8] = [
+    Command::Do(Request::Authorize { client: 0, subject: 0, part: false }),
+    Command::Do(Request::Redeem { code: 0, wrong: Wrong::Nothing }),
+    Command::Open(REFRESH),
+    Command::Step(0),
+    Command::Step(0),
+    Command::Step(0),
+    Command::Crash(0),
+    Command::Clock(595),
+];
+const NEXT: Request = Request::Refresh { token: 1, foreign: false, scope: Scope::Unnamed };
+
+#[test]
+fn an_answer_that_was_lost_is_given_as_long_as_the_window_waits() {
+    let end = [Command::Do(REFRESH), Command::Clock(60), Command::Do(NEXT), Command::Clock(60), Command::Do(REFRESH)];
+    for pauses in 0..4 {
+        let again = [Command::Do(REFRESH), Command::Clock(595)].repeat(pauses);
+        model::run::<Memory>(&[&LOST[..], &again[..], &end].concat()).unwrap();
+    }
+}
+
+#[test]
+fn a_thief_that_comes_when_the_token_was_seen_ends_the_grant() {
+    let foreign = Request::Refresh { token: 0, foreign: true, scope: Scope::Unnamed };
+    let seen = [Command::Do(REFRESH), Command::Clock(60), Command::Do(Request::Introspect { token: 1 })];
+    for thief in [foreign, REFRESH, Request::Refresh { token: 0, foreign: false, scope: Scope::Part }] {
+        let rest = [Command::Clock(60), Command::Do(thief), Command::Do(NEXT)];
+        model::run::<Memory>(&[&LOST[..], &seen, &rest].concat()).unwrap();
+    }
+    // The look at the token is held at each of its needs while the thief comes.
+    for steps in 0..4 {
+        let mut commands = [&LOST[..], &seen[..2], &[Command::Open(Request::Introspect { token: 1 })]].concat();
+        commands.extend(vec![Command::Step(0); steps]);
+        commands.extend([Command::Do(REFRESH), Command::Finish(0), Command::Clock(60), Command::Do(REFRESH)]);
+        model::run::<Memory>(&commands).unwrap();
+    }
+}

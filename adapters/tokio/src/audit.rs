@@ -14,7 +14,8 @@ use valetkey::server::fault::Fault;
 /// An event whose change was applied. What happens all day is told at level debug, a replay at warn, the rest at info.
 pub fn committed(event: &Event<'_>) {
     use EventKind::{
-        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, RefreshReplayed, Refreshed,
+        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, GraceEnded, RefreshReplayed,
+        Refreshed,
     };
     macro_rules! told {
         ($level:ident) => {{
@@ -24,7 +25,7 @@ pub fn committed(event: &Event<'_>) {
         }};
     }
     match event.what {
-        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | Refreshed => told!(debug),
+        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | GraceEnded | Refreshed => told!(debug),
         CodeReplayed | RefreshReplayed => told!(warn),
         _ => told!(info),
     }

@@ -14,9 +14,11 @@ pub(super) fn ensure(holds: bool, otherwise: &str) -> Check {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
+/// The client that authenticates; the others are public.
+pub(super) const CONFIDENTIAL: usize = 0;
+
 pub(super) const ALL: &str = "read write";
 pub(super) const PART: &str = "read";
-const POLICY: Policy = Policy::OAUTH21;
 
 #[derive(Debug)]
 pub(super) struct Grant {
@@ -50,6 +52,8 @@ pub(super) struct Refresh {
     pub(super) text: String,
     pub(super) grant: usize,
     rotated: Option<Rotated>,
+    /// At which event its successor was first known to be used: rotated, or its access token seen.
+    successor_used: Option<u64>,
     /// Access and refresh token, once somebody saw them.
     successor: Option<(String, String)>,
 }
@@ -115,6 +119,7 @@ pub(super) struct Facts {
     /// As it was when the records were loaded.
     live_when_loaded: bool,
     locked_when_loaded: bool,
+    successor_used_when_loaded: bool,
     clock_when_loaded: u64,
 }
 
@@ -122,6 +127,7 @@ impl Facts {
     pub(super) const fn new(asked: Asked, now: u64, opened: u64, assertion: usize) -> Self {
         let (applied, grant) = (None, None);
         let (live_when_loaded, locked_when_loaded, clock_when_loaded) = (false, false, 0);
+        let successor_used_when_loaded = false;
         Self {
             asked,
             now,
@@ -132,6 +138,7 @@ impl Facts {
             grant,
             live_when_loaded,
             locked_when_loaded,
+            successor_used_when_loaded,
             clock_when_loaded,
         }
     }
@@ -151,6 +158,7 @@ pub(super) struct Said {
 
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
+    pub(super) policy: Policy,
     pub(super) grants: Vec<Grant>,
     pub(super) codes: Vec<Code>,
     pub(super) accesses: Vec<Access>,
@@ -169,11 +177,15 @@ pub(super) struct Ledger {
 impl Ledger {
     /// The records were looked at just now.
     pub(super) fn loaded(&self, facts: &mut Facts) {
-        let (grant, revoked) = match facts.asked {
-            Asked::Introspect { token } => (self.accesses[token].grant, self.accesses[token].revoked),
-            Asked::Refresh { token, .. } => (self.refreshes[token].grant, false),
+        let (grant, revoked, used) = match facts.asked {
+            Asked::Introspect { token } => (self.accesses[token].grant, self.accesses[token].revoked, false),
+            Asked::Refresh { token, .. } => {
+                let refresh = &self.refreshes[token];
+                (refresh.grant, false, refresh.successor_used.is_some())
+            }
             _ => return,
         };
+        facts.successor_used_when_loaded = used;
         let grant = &self.grants[grant];
         facts.live_when_loaded = !grant.ended && !revoked;
         facts.locked_when_loaded = grant.subject.is_some_and(|subject| self.locked[subject]);
@@ -192,6 +204,10 @@ impl Ledger {
         // A signed token has no record until it is revoked, so that one which is new may as well end something.
         let revokes = matches!(facts.asked, Asked::RevokeAccess { .. } | Asked::RevokeRefresh { .. });
         let ends = puts().any(|put| matches!(put.record, Record::Grant(grant) if grant.state == GrantState::Ended));
+        if change.event.is_some_and(|event| event.what == EventKind::GraceEnded) {
+            facts.applied = Some((change.id, false));
+            return self.grace_ended(facts);
+        }
         let only_used = change.event.is_some_and(|event| event.what == EventKind::AssertionUsed);
         let issues = !revokes && !ends && !only_used;
         facts.applied = Some((change.id, issues));
@@ -229,7 +245,7 @@ impl Ledger {
                 let code = &mut self.codes[code];
                 ensure(wrong == Wrong::Nothing, "a code was redeemed by a wrong request")?;
                 ensure(code.redeemed.is_none(), "a code issued twice")?;
-                ensure(facts.now < code.issued + u64::from(POLICY.code_lifetime), "an expired code issued")?;
+                ensure(facts.now < code.issued + u64::from(self.policy.code_lifetime), "an expired code issued")?;
                 code.redeemed = Some((self.event, facts.now));
                 facts.grant = Some(code.grant);
                 (client, self.grants[code.grant].subject)
@@ -238,8 +254,10 @@ impl Ledger {
                 let refresh = &mut self.refreshes[token];
                 ensure(refresh.rotated.is_none(), "a refresh token was rotated twice")?;
                 refresh.rotated = Some(Rotated { event: self.event, now: facts.now, scope });
-                facts.grant = Some(refresh.grant);
-                (client, self.grants[refresh.grant].subject)
+                let (grant, text) = (refresh.grant, refresh.text.clone());
+                facts.grant = Some(grant);
+                self.successor_used(|(_, refresh)| *refresh == text);
+                (client, self.grants[grant].subject)
             }
             _ => return Err("a request that issues nothing issued something".into()),
         };
@@ -249,6 +267,22 @@ impl Ledger {
         ensure(!grant.ended, "issued from an ended grant")?;
         ensure(!self.removed[client], "issued to a removed client")?;
         ensure(!subject.is_some_and(|subject| self.locked[subject]), "issued for a locked account")
+    }
+
+    /// Whoever rotated a token to this pair has it, or somebody else does.
+    fn successor_used(&mut self, is_the: impl Fn(&(String, String)) -> bool) -> bool {
+        let before = self.refreshes.iter_mut().find(|refresh| refresh.successor.as_ref().is_some_and(&is_the));
+        before.map(|before| before.successor_used.get_or_insert(self.event)).is_some()
+    }
+
+    /// An access token was seen, and closed the grace window of the refresh that it came of.
+    fn grace_ended(&mut self, facts: &Facts) -> Check {
+        let Asked::Introspect { token } = facts.asked else {
+            return Err("a grace window was ended by no introspection".into());
+        };
+        ensure(self.policy.grace_until_used, "a grace window was ended that does not wait")?;
+        let text = self.accesses[token].text.clone();
+        ensure(self.successor_used(|(access, _)| *access == text), "a grace window was ended by a token of no refresh")
     }
 
     fn begin(&mut self, key: Key, client: usize, subject: Option<usize>, consent: &'static str, began: u64) -> usize {
@@ -321,7 +355,7 @@ impl Ledger {
         if let Some(text) = &said.access {
             self.within_consent(grant, &said.scope)?;
             let expires = facts.now + said.expires_in;
-            ensure(expires <= self.grants[grant].began + u64::from(POLICY.grant_lifetime), "outlives its grant")?;
+            ensure(expires <= self.grants[grant].began + u64::from(self.policy.grant_lifetime), "outlives its grant")?;
             ensure(self.accesses.iter().all(|access| access.text != *text), "an access token came twice")?;
             if text.contains('.') {
                 let Grant { client, subject, .. } = self.grants[grant];
@@ -332,7 +366,13 @@ impl Ledger {
         }
         if let Some(text) = &said.refresh {
             ensure(self.refreshes.iter().all(|refresh| refresh.text != *text), "a refresh token came twice")?;
-            self.refreshes.push(Refresh { text: text.clone(), grant, rotated: None, successor: None });
+            self.refreshes.push(Refresh {
+                text: text.clone(),
+                grant,
+                rotated: None,
+                successor_used: None,
+                successor: None,
+            });
         }
         Ok(())
     }
@@ -347,7 +387,7 @@ impl Ledger {
         let code = &self.codes[code];
         let Some((event, at)) = code.redeemed else { return Ok(()) };
         // A spent code may be forgotten once the tokens that it gave are expired.
-        let remembered = self.now < at + u64::from(POLICY.access_lifetime);
+        let remembered = self.now < at + u64::from(self.policy.access_lifetime);
         let second_use = wrong == Wrong::Nothing && event < facts.opened && said.status == 400 && remembered;
         ensure(self.stale || !second_use || self.grants[code.grant].ended, "a code was replayed and nothing ended")
     }
@@ -361,17 +401,20 @@ impl Ledger {
             }
             _ => false,
         };
-        revoked || self.now >= facts.now + u64::from(POLICY.code_lifetime)
+        revoked || self.now >= facts.now + u64::from(self.policy.code_lifetime)
     }
 
     fn refreshed(&mut self, facts: &Facts, said: &Said, token: usize, client: usize, scope: Scope) -> Check {
         let (grant, rotated) = (self.refreshes[token].grant, self.refreshes[token].rotated);
-        let grace = u64::from(POLICY.refresh_grace);
-        let in_grace = rotated.is_some_and(|r| facts.now.abs_diff(r.now) < grace && r.scope == scope);
+        let since = rotated.map_or(0, |r| facts.now.abs_diff(r.now));
+        let same = rotated.is_some_and(|r| r.scope == scope);
+        let waits = same && self.waits(facts, token, client);
+        let waited = since >= u64::from(self.policy.refresh_grace);
+        let in_grace = same && !waited || waits && since < u64::from(self.policy.refresh_idle);
         let (Some(access), Some(refresh)) = (&said.access, &said.refresh) else {
-            let reuse = rotated.is_some_and(|r| r.event < facts.opened) && !in_grace && facts.conflicts == 0;
+            let reuse = rotated.is_some_and(|r| r.event < facts.opened) && !in_grace && !waits && facts.conflicts == 0;
             let own = self.grants[grant].client == client;
-            let there = self.now < self.grants[grant].began + u64::from(POLICY.grant_lifetime);
+            let there = self.now < self.grants[grant].began + u64::from(self.policy.grant_lifetime);
             let within = scope != Scope::All || self.grants[grant].consent == ALL;
             let must_end = reuse && own && within && there && said.status == 400 && !self.stale;
             return ensure(!must_end || self.grants[grant].ended, "a refresh token was reused and nothing ended");
@@ -379,6 +422,8 @@ impl Ledger {
         ensure(self.grants[grant].client == client, "another client refreshed")?;
         if !matches!(facts.applied, Some((_, true))) {
             ensure(in_grace, "the successor was given again outside the grace window")?;
+            let late = waited && facts.successor_used_when_loaded;
+            ensure(self.stale || !late, "the successor was given again though it was seen in use")?;
             ensure(self.stale || facts.live_when_loaded, "the successor was given again from an ended grant")?;
             ensure(self.stale || !facts.locked_when_loaded, "the successor was given again for a locked account")?;
         }
@@ -392,6 +437,12 @@ impl Ledger {
         }
     }
 
+    /// Whether the grace window waits for the client, as nobody is known to have used what it was sent.
+    fn waits(&self, facts: &Facts, token: usize, client: usize) -> bool {
+        let used = self.refreshes[token].successor_used.is_some_and(|event| event < facts.opened);
+        self.policy.grace_until_used && client == CONFIDENTIAL && !used
+    }
+
     fn revoked(&self, facts: &Facts, said: &Said) -> Check {
         if said.status != 200 || self.stale {
             return Ok(());
@@ -399,7 +450,12 @@ impl Ledger {
         let (gone, grant, client, expires) = match facts.asked {
             Asked::RevokeRefresh { token, client } => {
                 let grant = self.refreshes[token].grant;
-                (self.grants[grant].ended, grant, client, self.grants[grant].began + u64::from(POLICY.grant_lifetime))
+                (
+                    self.grants[grant].ended,
+                    grant,
+                    client,
+                    self.grants[grant].began + u64::from(self.policy.grant_lifetime),
+                )
             }
             Asked::RevokeAccess { token, client } => {
                 let access = &self.accesses[token];
@@ -419,6 +475,15 @@ impl Ledger {
         let active = said.active.ok_or("introspection does not say whether the token is active")?;
         let live = facts.live_when_loaded && facts.now < access.expires;
         ensure(live || !active, "active, though revoked, ended or expired")?;
+        let waits =
+            |r: Rotated| self.policy.grace_until_used && facts.now >= r.now + u64::from(self.policy.refresh_grace);
+        let newest = |refresh: &&Refresh| refresh.successor.as_ref().is_some_and(|(text, _)| *text == access.text);
+        let open = self
+            .refreshes
+            .iter()
+            .find(newest)
+            .is_some_and(|refresh| refresh.rotated.is_some_and(waits) && refresh.successor_used.is_none());
+        ensure(!active || !open, "an access token was seen in use and the grace window stays open")?;
         // A row that is swept under an old request is no longer found.
         ensure(active || !live || facts.clock_when_loaded >= access.expires, "inactive, though nothing ended it")?;
         if active { self.within_consent(access.grant, &said.scope) } else { Ok(()) }

@@ -47,15 +47,15 @@ struct World<S> {
     versions: [Option<Version>; CLIENTS.len() + SUBJECTS.len()],
 }
 
-pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenFormat) -> Check {
+pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenFormat, policy: Policy) -> Check {
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new(ISSUER, Policy::OAUTH21, &keys)
+    let server = Server::new(ISSUER, policy, &keys)
         .and_then(|server| server.with_signing_keys(&signed::KEYS))
         .and_then(|server| server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify))
         .map_err(|e| e.to_string())?;
     let mut rooms = vec![[0; SCRATCH]; commands.len()];
     let mut rooms = rooms.iter_mut();
-    let ledger = Ledger { now: 1_700_000_000, stale: S::STALE, ..Ledger::default() };
+    let ledger = Ledger { policy, now: 1_700_000_000, stale: S::STALE, ..Ledger::default() };
     let mut world =
         World { store: S::default(), access_token, ledger, drawn: 0, assertions: Vec::new(), versions: [None; 5] };
     for client in 0..CLIENTS.len() {

@@ -1,16 +1,19 @@
 //! The introspection endpoint. <https://www.rfc-editor.org/rfc/rfc7662>
 //!
 //! Only access tokens are ever active: a refresh token that a resource server is shown must not pass for one.
+//!
+//! Where the grace window of rotation waits for a lost answer ([`super::Policy::grace_until_used`]), an access token that is
+//! seen here proves that the answer arrived: the window ends, by one commit in each rotation.
 
 use super::caller::Caller;
-use super::change::{Found, Key, Version};
+use super::change::{Found, Key, Version, sha256};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
 use super::params::FormRequest;
 use super::record::{Access, Record};
 use super::reply::Outcome;
-use super::step::{Flow, Machine, Step, usable};
+use super::step::{Flow, Machine, NeedCommit, Step, Transition, usable};
 use super::{ENTROPY, Server, jwt};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};
@@ -39,7 +42,7 @@ pub(super) struct Active {
 /// Serves one request to the introspection endpoint. The reply is `{"active":false}` for every token that is not good now.
 ///
 /// `seed` is drawn for this request alone. Nothing is written, unless the client authenticates by an assertion: that it
-/// was used is.
+/// was used is; or unless a grace window waits until the token is seen ([`Policy::grace_until_used`](super::Policy)).
 pub fn introspect<'r>(
     server: &'r Server<'r>,
     request: &FormRequest<'_>,
@@ -55,7 +58,8 @@ pub fn introspect<'r>(
 
 /// Looks a token up for a resource server in the same program, straight from the store: no client, no form.
 ///
-/// The audience is the caller's to check. Read the answer with [`super::Reply::introspection`].
+/// The audience is the caller's to check. Read the answer with [`super::Reply::introspection`]. Nothing is ever written: no
+/// grace window ends by it.
 pub fn introspect_local<'r>(
     server: &'r Server<'r>,
     token: SecretText<'_>,
@@ -94,9 +98,33 @@ fn look_up(mut m: Machine<'_>, request: Request) -> Step<'_> {
 
 pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
     match decide(&mut m, found) {
-        Ok(active) => m.reply(Outcome::Introspected(active)),
+        Ok(active) => match active.and_then(|active| ends_grace(&m, &active.grant, found)) {
+            Some((grant, transition)) => {
+                Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Introspected(active) })
+            }
+            None => m.reply(Outcome::Introspected(active)),
+        },
         Err(fault) => m.refuse(fault),
     }
+}
+
+/// What closes the grace window, if it waits for a use of this very token. Uses in the window's first seconds do not count,
+/// as another copy of the request may still be on its way then.
+fn ends_grace(m: &Machine<'_>, grant: &Kept, found: &Found<'_>) -> Option<(Kept, Transition)> {
+    let Flow::Introspect(Request { presented: Some(presented), local: false, .. }) = m.flow else { return None };
+    let policy = &m.server.policy;
+    let waits = policy.grace_until_used && grant.rotated_by.is_some();
+    if !waits || m.now < grant.rotated_at.plus(policy.refresh_grace) {
+        return None;
+    }
+    let key = m.server.key(grant.server_key)?;
+    let newest = match presented {
+        Presented::Signed(token) => key.token_id(token.locator, grant.generation, &grant.salt).digest(),
+        _ => sha256(&[&key.access_secret(&grant.key.id, grant.generation, &grant.salt).0]),
+    };
+    let grant_at = found[0].as_ref().map(|(_, at)| *at)?;
+    let seen = presented.access().is_some_and(|shown| shown.id == newest);
+    seen.then_some((Kept { rotated_by: None, ..*grant }, Transition::EndGrace { grant_at }))
 }
 
 /// `None` if the token is not good now, or not for this caller.

@@ -14,7 +14,7 @@
 //! | authorization | [`authorize()`], and [`reopen`] after a pause | `Owner`, `Load`, `Commit` |
 //! | token | [`token()`] | `Verify`, `Load`, `Sign`, `Commit` |
 //! | revocation | [`revoke()`] | `Verify`, `Load`, `Commit` |
-//! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load`; `Commit` for a client with a key pair |
+//! | introspection | [`introspect()`]; [`introspect_local`] for an API in the same program (no `Client`) | `Verify`, `Load`; `Commit` for a client with a key pair, or to end a grace window |
 //! | metadata, key set | [`write_metadata`], [`write_jwks`] | none: they are plain functions |
 //!
 //! A driver is a loop that answers needs; [`change`] is the contract of the store that it asks, [`record`] what that store

@@ -5,6 +5,9 @@ use super::record::GrantTypes;
 use crate::text::scope;
 use crate::time::UnixTime;
 
+/// In seconds.
+const YEAR: u32 = 31_556_952;
+
 /// Lifetimes, in seconds, and what a server leaves to choose. [`Policy::OAUTH21`] is the default profile.
 ///
 /// ```
@@ -24,6 +27,14 @@ pub struct Policy {
     pub grant_lifetime: u32,
     /// For how long after a rotation the same request gets the same successor; 0 for never.
     pub refresh_grace: u32,
+    /// Whether a client that authenticates gets it even after that, until the successor is known to have arrived: it was
+    /// used to refresh, or introspection was shown its access token after [`refresh_grace`](Self::refresh_grace).
+    ///
+    /// For clients that may lose an answer and come back hours later. Nothing is opened to who holds an old refresh token
+    /// alone, and [RFC 9700 section 4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) asks for rotation only of
+    /// public clients, which get no more than `refresh_grace`. Who holds the client's credentials as well can follow the
+    /// rotations for as long as nobody is seen to use what they gave; the first old token after that ends the grant.
+    pub grace_until_used: bool,
     /// How long a person may take for login and consent.
     pub pending_lifetime: u32,
     /// How far ahead `exp` of a client's assertion may lie, and how far back its `iat`: for so long its `jti` is kept.
@@ -62,10 +73,25 @@ impl Policy {
         refresh_idle: 30 * 24 * 3600,
         grant_lifetime: 90 * 24 * 3600,
         refresh_grace: 10,
+        grace_until_used: false,
         pending_lifetime: 600,
         assertion_lifetime: 3600,
         assertion_leeway: 30,
         assertion_audience: AssertionAudience::Issuer,
+    };
+
+    /// For devices on bad networks, as confidential clients: access tokens of eight hours; refresh tokens that may lie unused
+    /// for three years, for ten in all; and a grace window that waits for a device whose answer got lost
+    /// ([`grace_until_used`](Self::grace_until_used)), of a minute at least, in which a request may still be on its way.
+    ///
+    /// Their access tokens are best opaque, so that one which is revoked ends at once.
+    pub const EMBEDDED: Self = Self {
+        access_lifetime: 8 * 3600,
+        refresh_idle: 3 * YEAR,
+        grant_lifetime: 10 * YEAR,
+        refresh_grace: 60,
+        grace_until_used: true,
+        ..Self::OAUTH21
     };
 }
 

@@ -289,6 +289,8 @@ pub(super) enum Transition {
     Redeem { code: KeptCode, code_at: Version, grant_at: Version, access: Option<KeptAccess> },
     /// The grant's next generation.
     Rotate { grant_at: Version, access: Option<KeptAccess> },
+    /// The grace window of the last rotation ends.
+    EndGrace { grant_at: Version },
     /// The grant ends.
     End { grant_at: Version, what: EventKind },
     /// One access token ends.
@@ -339,6 +341,7 @@ impl<'r> NeedCommit<'r> {
             put(access.key, expect, keep_until, Record::Access(record))
         };
         let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
+        let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
         let mut puts = match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {
                 let used = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
@@ -348,12 +351,12 @@ impl<'r> NeedCommit<'r> {
             Transition::Redeem { code: redeemed, code_at, grant_at, access: new } => {
                 [code(redeemed, At(*code_at), true), grant(At(*grant_at)), issued(new), None, None, None]
             }
-            // The new row first: the grant may have moved on before a lost acknowledgement is asked for again. A signed
-            // token has no row, so that a mark stands for it, as long as anyone could ask.
+            // The new row first: the grant may have moved on before a lost acknowledgement is asked for again. Where there
+            // is none, as of a signed token, a mark stands for it, as long as anyone could ask.
             Transition::Rotate { grant_at, access: new } => {
-                let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
                 [issued(new).or_else(mark), grant(At(*grant_at)), None, None, None, None]
             }
+            Transition::EndGrace { grant_at } => [mark(), grant(At(*grant_at)), None, None, None, None],
             Transition::End { grant_at, .. } => [grant(At(*grant_at)), None, None, None, None, None],
             Transition::EndAccess { expect, access: ended, keep_until } => {
                 [access(ended, *expect, *keep_until), None, None, None, None, None]
@@ -383,7 +386,10 @@ impl<'r> NeedCommit<'r> {
     /// An issuing change holds the records that decided: the client's and the account's, both of its grant.
     fn holds(&self, [account, client]: [Option<Key>; 2]) -> [Option<(Key, Version)>; 2] {
         match self.transition {
-            Transition::End { .. } | Transition::EndAccess { .. } | Transition::Authenticate => [None, None],
+            Transition::EndGrace { .. }
+            | Transition::End { .. }
+            | Transition::EndAccess { .. }
+            | Transition::Authenticate => [None, None],
             _ => [client.zip(self.m.caller.version), account.zip(self.grant.account)],
         }
     }
@@ -399,12 +405,13 @@ impl<'r> NeedCommit<'r> {
             Transition::ClientCredentials => EventKind::ClientCredentialsIssued,
             Transition::Redeem { .. } => EventKind::CodeRedeemed,
             Transition::Rotate { .. } => EventKind::Refreshed,
+            Transition::EndGrace { .. } => EventKind::GraceEnded,
             Transition::End { what, .. } => what,
             Transition::EndAccess { .. } => EventKind::Revoked,
             Transition::Authenticate => EventKind::AssertionUsed,
         };
         let grant = if what == EventKind::AssertionUsed { None } else { Some(self.grant.key.id) };
-        let client_id = self.m.text(self.m.caller.client_id);
+        let client_id = self.m.text(self.grant.client_id);
         let subject = self.m.text(self.grant.subject);
         Event { at: self.m.now, what, client_id, subject, grant, kid: "" }
     }
@@ -433,9 +440,14 @@ impl<'r> NeedCommit<'r> {
         }
     }
 
-    /// The store is broken, and whether the change was applied is unknown: the reply is `temporarily_unavailable`.
+    /// The store is broken, and whether the change was applied is unknown: the reply is `temporarily_unavailable`, unless
+    /// nobody asked for that change.
     pub fn fail(self) -> Step<'r> {
-        self.m.refuse(Fault::Unavailable)
+        match self.transition {
+            // The next use ends it as well.
+            Transition::EndGrace { .. } => self.m.reply(self.then),
+            _ => self.m.refuse(Fault::Unavailable),
+        }
     }
 }
 

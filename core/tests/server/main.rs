@@ -6,6 +6,7 @@ mod authorize;
 mod clients;
 mod code;
 mod garbage;
+mod grace;
 mod introspect;
 mod jwt;
 mod jwt_shown;

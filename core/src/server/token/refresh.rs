@@ -2,7 +2,7 @@
 //!
 //! Any old token is recognised without a row of its own: a wrong MAC is just refused; an old generation under a right MAC
 //! is reuse and ends the grant. Inside the grace window the *same request* gets the same successor again, computed anew,
-//! and nothing is written. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
+//! and nothing is written. Where the window waits for a lost answer, it ends by a rotation, or by introspection. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
 use super::{Request, Tokens, presented};
@@ -120,7 +120,14 @@ fn older(
     let direct = token.generation.checked_add(1) == Some(kept.generation);
     // Both directions, as the clocks of two servers differ by a little.
     let apart = m.now.since(kept.rotated_at).max(kept.rotated_at.since(m.now));
-    if direct && apart < policy.refresh_grace && kept.rotated_by == Some(same) {
+    let young = apart < policy.refresh_grace;
+    // Introspection takes `rotated_by` away when it sees the successor's access token used.
+    let waits = policy.grace_until_used && m.caller.confidential;
+    if direct && (young || waits) && kept.rotated_by == Some(same) {
+        // What waited for longer than the successor may lie unused would be given in vain.
+        if !young && m.now >= kept.rotated_at.plus(policy.refresh_idle) {
+            return Err(Fault::ExpiredGrant);
+        }
         if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
             return Ok(Decision::Account(account));
         }

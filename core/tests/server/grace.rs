@@ -1,0 +1,223 @@
+//! The grace window that waits: a device that lost its answer gets it hours later, and who holds an old refresh token whose
+//! successor was used gets nothing and ends the grant.
+
+use crate::world::{Done, World, credentials, server};
+use valetkey::server::change::EventKind;
+use valetkey::server::fault::Fault;
+use valetkey::server::record::{AccessTokenFormat, GrantState};
+use valetkey::server::{FormRequest, Policy, SCRATCH, Step, introspect};
+use valetkey::wire::header::Header;
+
+const HOUR: u64 = 3_600;
+const FORM: Header<'static> = Header::One("application/x-www-form-urlencoded");
+
+fn world() -> World {
+    let mut w = World::new();
+    w.server = server(Policy::EMBEDDED, &[1]);
+    w
+}
+
+/// A grant of this client that was refreshed a moment ago: the tokens before and after.
+fn rotated(w: &mut World, client: &str) -> (Done, Done) {
+    let first = w.tokens(client);
+    w.now += 5 * HOUR;
+    let second = w.refresh(client, &first.refresh());
+    assert_eq!(second.status, 200);
+    (first, second)
+}
+
+fn ends_the_grant(w: &mut World, client: &str, token: &str) {
+    assert_eq!(w.refresh(client, token).fault, Some(Fault::SpentRefreshToken));
+    assert_eq!(w.store.grant().1.state, GrantState::Ended);
+    assert_eq!(w.store.events.last(), Some(&EventKind::RefreshReplayed));
+}
+
+#[test]
+fn a_device_whose_answer_got_lost_gets_it_whenever_it_comes_back() {
+    for client in ["web", "chosen"] {
+        for hours in [0, 1, 7, 8, 24 * 365] {
+            let mut w = world();
+            let (first, second) = rotated(&mut w, client);
+            let commits = w.counts.commits;
+            for _ in 0..3 {
+                w.now += hours * HOUR;
+                let again = w.refresh(client, &first.refresh());
+                assert_eq!((again.access(), again.refresh()), (second.access(), second.refresh()), "{hours}");
+            }
+            assert_eq!(w.counts.commits, commits, "nothing is written");
+            assert_eq!(w.refresh(client, &second.refresh()).status, 200);
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_was_lost_for_longer_than_its_access_token_lives_says_so() {
+    let mut w = world();
+    let (first, _) = rotated(&mut w, "web");
+    for (after, left) in [(8 * HOUR - 1, 1), (8 * HOUR, 0), (9 * HOUR, 0)] {
+        w.now += after;
+        let again = w.refresh("web", &first.refresh());
+        assert_eq!((again.json()["expires_in"].as_u64(), w.active(&again.access())), (Some(left), left > 0));
+        w.now -= after;
+    }
+}
+
+#[test]
+fn rfc9700_4_14_2_02_an_old_token_is_reuse_once_its_successor_was_refreshed() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    let third = w.refresh("web", &second.refresh());
+    ends_the_grant(&mut w, "web", &first.refresh());
+    assert!(!w.active(&third.access()));
+    assert_eq!(w.refresh("web", &third.refresh()).fault, Some(Fault::EndedGrant));
+}
+
+#[test]
+fn rfc9700_4_14_2_02_an_old_token_is_reuse_once_an_api_was_shown_its_successors_access_token() {
+    for format in [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(valetkey::jose::Algorithm::Es256)] {
+        let mut w = world();
+        w.store.change_client("web", |client| client.access_token = format);
+        let (first, second) = rotated(&mut w, "web");
+        w.now += 61;
+        assert_eq!(w.introspect("rs", &second.access()).json()["active"], true, "{format:?}");
+        assert_eq!(w.store.events.last(), Some(&EventKind::GraceEnded));
+        let commits = w.counts.commits;
+        assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
+        assert_eq!(w.counts.commits, commits, "one commit in each rotation");
+        ends_the_grant(&mut w, "web", &first.refresh());
+    }
+}
+
+#[test]
+fn what_the_device_had_before_proves_nothing() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    w.now += HOUR;
+    assert_eq!(w.introspect("rs", &first.access()).json()["active"], true, "of its eight hours two are left");
+    assert_eq!(w.introspect("rs", &first.refresh()).json()["active"], false);
+    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+}
+
+#[test]
+fn another_copy_of_the_request_harms_nothing_for_a_minute() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    w.now += 59;
+    assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
+    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+}
+
+#[test]
+fn oauth21_4_3_1_02_a_public_client_has_a_minute_and_no_more() {
+    for (after, status) in [(59, 200), (60, 400)] {
+        let mut w = world();
+        let (first, _) = rotated(&mut w, "app");
+        w.now += after;
+        assert_eq!(w.refresh("app", &first.refresh()).status, status, "{after}");
+        assert_eq!(w.store.grant().1.state == GrantState::Live, status == 200);
+    }
+}
+
+#[test]
+fn a_thief_without_the_clients_credentials_neither_gets_nor_ends_anything() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    w.now += HOUR;
+    for thief in ["other", "chosen", "app"] {
+        assert_eq!(w.refresh(thief, &first.refresh()).fault, Some(Fault::ForeignRefreshToken));
+    }
+    let body = format!("grant_type=refresh_token&client_id=web&refresh_token={}", first.refresh());
+    assert_eq!(w.post_token(Header::Absent, &body).error(), "invalid_client");
+    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh(), "the device does");
+}
+
+#[test]
+fn whoever_of_thief_and_device_comes_second_ends_the_grant_though_both_have_the_credentials() {
+    // The thief copied a token that the device has yet to use, and is first; the device comes when the thief's was seen.
+    let mut w = world();
+    let (_, stolen) = rotated(&mut w, "web");
+    w.now += 3 * HOUR;
+    let of_the_thief = w.refresh("web", &stolen.refresh());
+    w.now += 61;
+    assert_eq!(w.introspect("rs", &of_the_thief.access()).json()["active"], true);
+    ends_the_grant(&mut w, "web", &stolen.refresh());
+    assert!(!w.active(&of_the_thief.access()));
+
+    // Nobody asks about access tokens here. A thief that follows each rotation is found by the first old token.
+    let mut w = world();
+    let (mut old, mut new) = rotated(&mut w, "web");
+    for _ in 0..5 {
+        assert_eq!(w.refresh("web", &old.refresh()).refresh(), new.refresh(), "the thief has what the device has");
+        w.now += 5 * HOUR;
+        let next = w.refresh("web", &new.refresh());
+        (old, new) = (new, next);
+    }
+    let next = w.refresh("web", &new.refresh());
+    ends_the_grant(&mut w, "web", &old.refresh());
+    assert!(!w.active(&next.access()));
+}
+
+#[test]
+fn a_window_is_not_open_for_longer_than_the_successor_may_lie_unused() {
+    let idle = u64::from(Policy::EMBEDDED.refresh_idle);
+    for (after, fault) in [(idle - 1, None), (idle, Some(Fault::ExpiredGrant))] {
+        let mut w = world();
+        let (first, _) = rotated(&mut w, "web");
+        w.now += after;
+        assert_eq!(w.refresh("web", &first.refresh()).fault, fault);
+        assert_eq!(w.store.grant().1.state, GrantState::Live, "it is no replay");
+    }
+}
+
+#[test]
+fn an_introspection_is_answered_though_the_window_cannot_be_ended_now() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    w.now += HOUR;
+    let (header, body) = credentials("rs", &[("token", &second.access())]);
+    let authorization = header.as_deref().map_or(Header::Absent, Header::One);
+    let (mut scratch, seed) = ([0; SCRATCH], w.entropy());
+    let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
+    let mut step = introspect(w.server, &request, w.now(), seed, &mut scratch);
+    while !matches!(step, Step::Commit(_)) {
+        step = w.advance(step);
+    }
+    let Step::Commit(need) = step else { unreachable!() };
+    let done = w.finish(need.fail());
+    assert_eq!((done.status, done.json()["active"].as_bool()), (200, Some(true)));
+    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+}
+
+#[test]
+fn two_apis_that_are_shown_the_token_at_once_are_both_answered() {
+    let mut w = world();
+    let (_, second) = rotated(&mut w, "web");
+    w.now += HOUR;
+    let requests = ["rs", "rs2"].map(|api| credentials(api, &[("token", &second.access())]));
+    let mut rooms = [[0; SCRATCH]; 2];
+    let mut steps = Vec::new();
+    for ((header, body), room) in requests.iter().zip(&mut rooms) {
+        let authorization = header.as_deref().map_or(Header::Absent, Header::One);
+        let (now, seed) = (w.now(), w.entropy());
+        let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
+        let mut step = introspect(w.server, &request, now, seed, room);
+        while !matches!(step, Step::Commit(_)) {
+            step = w.advance(step);
+        }
+        steps.push(step);
+    }
+    for step in steps {
+        assert_eq!(w.finish(step).json()["active"], true);
+    }
+    assert_eq!(w.store.events.iter().filter(|event| **event == EventKind::GraceEnded).count(), 1);
+}
+
+#[test]
+fn the_default_profile_writes_nothing_when_a_token_is_seen() {
+    let mut w = World::new();
+    let (_, second) = rotated(&mut w, "web");
+    w.now += 61;
+    let commits = w.counts.commits;
+    assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
+    assert_eq!(w.counts.commits, commits);
+}
