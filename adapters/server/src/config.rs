@@ -1,5 +1,9 @@
 //! The settings: read from flags, environment and file, checked once, and safe to serve with afterwards.
 
+mod profile;
+
+pub use profile::{Lifetimes, Profile};
+
 use crate::cli::Options;
 use crate::limits::Limits;
 use crate::logs::LogFormat;
@@ -19,8 +23,6 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080
 const DB: &str = "valetkey.db";
 /// A year, and the time that it takes somebody to look.
 const AUDIT_DAYS: NonZeroU32 = NonZeroU32::new(400).unwrap();
-/// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
-const LONGEST_CODE: u32 = 600;
 
 /// Settings that fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// How the lines of the log look.
     pub log_format: LogFormat,
+    /// What everything begins with that is not said.
+    pub profile: Profile,
     /// How much of it the server takes on.
     pub limits: Limits,
     /// How long things last.
@@ -72,30 +76,6 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
-}
-
-/// How long things last, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Lifetimes {
-    /// An access token.
-    pub access_seconds: NonZeroU32,
-    /// An authorization code.
-    pub code_seconds: NonZeroU32,
-    /// A refresh token that is not used.
-    pub refresh_idle_seconds: NonZeroU32,
-    /// What a person agreed to, however often it is refreshed.
-    pub grant_seconds: NonZeroU32,
-}
-
-impl Default for Lifetimes {
-    fn default() -> Self {
-        let Policy { access_lifetime, code_lifetime, refresh_idle, grant_lifetime, .. } = Policy::OAUTH21;
-        let [access_seconds, code_seconds, refresh_idle_seconds, grant_seconds] =
-            [access_lifetime, code_lifetime, refresh_idle, grant_lifetime]
-                .map(|seconds| NonZeroU32::new(seconds).unwrap_or(NonZeroU32::MIN));
-        Self { access_seconds, code_seconds, refresh_idle_seconds, grant_seconds }
-    }
 }
 
 /// How the keys of signed access tokens change.
@@ -175,8 +155,9 @@ struct File {
     trusted_proxies: Vec<String>,
     metrics_listen: Option<String>,
     log_format: LogFormat,
+    profile: Profile,
     limits: Limits,
-    lifetimes: Lifetimes,
+    lifetimes: profile::Said,
     signing: SigningTimes,
     login: Login,
     clients: Clients,
@@ -316,12 +297,12 @@ impl Config {
         if file.limits.header_bytes < Limits::LEAST_HEADER_BYTES {
             return Err(ConfigError::Limit("header_bytes must be 8192 at least"));
         }
-        check_lifetimes(&file.lifetimes)?;
+        let lifetimes = Lifetimes::of(file.profile, &file.lifetimes)?;
         if !file.login.acr.is_empty() && !is_word(&file.login.acr) {
             return Err(ConfigError::Acr(file.login.acr));
         }
         check_scopes(&file.scopes)?;
-        let File { limits, lifetimes, signing, login, clients, audit, scopes, .. } = file;
+        let File { profile, limits, signing, login, clients, audit, scopes, .. } = file;
         Ok(Self {
             listen,
             tls,
@@ -330,6 +311,7 @@ impl Config {
             server_key_file,
             metrics_listen,
             log_format,
+            profile,
             limits,
             lifetimes,
             signing,
@@ -344,6 +326,19 @@ impl Config {
     /// The issuer, given where the server has come to listen (the port is only known then if 0 was asked for).
     pub fn issuer(&self, bound: SocketAddr) -> String {
         self.issuer.clone().unwrap_or_else(|| own_name(&self.tls, bound))
+    }
+
+    /// The profile, with what is said otherwise.
+    pub fn policy(&self) -> Policy {
+        let lifetimes = &self.lifetimes;
+        Policy {
+            assertion_audience: self.clients.assertion_audience.into(),
+            access_lifetime: lifetimes.access_seconds.get(),
+            code_lifetime: lifetimes.code_seconds.get(),
+            refresh_idle: lifetimes.refresh_idle_seconds.get(),
+            grant_lifetime: lifetimes.grant_seconds.get(),
+            ..self.profile.policy()
+        }
     }
 
     /// Whether nobody but this machine can reach the server, by whatever name: only then may it have accounts whose
@@ -392,20 +387,6 @@ fn check_issuer(issuer: &str) -> Result<(), ConfigError> {
         return wrong("leave out the slash at its end, as clients compare it letter by letter");
     }
     if uri::is_issuer(issuer) { Ok(()) } else { wrong("it must name a host, and no user") }
-}
-
-fn check_lifetimes(lifetimes: &Lifetimes) -> Result<(), ConfigError> {
-    let wrong = |why| Err(ConfigError::Lifetime(why));
-    if lifetimes.code_seconds.get() > LONGEST_CODE {
-        return wrong("code_seconds must be 600 at most (RFC 6749 section 4.1.2)");
-    }
-    if lifetimes.access_seconds > lifetimes.grant_seconds {
-        return wrong("access_seconds must not be more than grant_seconds");
-    }
-    if lifetimes.refresh_idle_seconds > lifetimes.grant_seconds {
-        return wrong("refresh_idle_seconds must not be more than grant_seconds");
-    }
-    Ok(())
 }
 
 /// RFC 6749 section 3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`.

@@ -18,7 +18,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 use valetkey::jose::Algorithms;
-use valetkey_tokio::server::{AuthorizationServer, BadServer, Policy, Verifier};
+use valetkey_tokio::server::{AuthorizationServer, BadServer, Verifier};
 use valetkey_tokio::store::Store;
 
 /// The program, ready to serve.
@@ -86,7 +86,7 @@ pub async fn assemble<S: Store>(
     let named = scopes.keys().map(String::as_str).collect::<Vec<_>>().join(" ");
     let sealing: Arc<[_]> = keys.for_sealing().into();
     let signing = signing_keys::first(&store, &sealing).await?;
-    let server = AuthorizationServer::new(issuer, policy(config), keys.for_tokens(), store)?
+    let server = AuthorizationServer::new(issuer, config.policy(), keys.for_tokens(), store)?
         .with_signing(signing)?
         .with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify)?
         .with_scopes(named)
@@ -138,18 +138,6 @@ impl fmt::Display for DemoLives {
 }
 
 impl Error for DemoLives {}
-
-fn policy(config: &Config) -> Policy {
-    let lifetimes = &config.lifetimes;
-    Policy {
-        assertion_audience: config.clients.assertion_audience.into(),
-        access_lifetime: lifetimes.access_seconds.get(),
-        code_lifetime: lifetimes.code_seconds.get(),
-        refresh_idle: lifetimes.refresh_idle_seconds.get(),
-        grant_lifetime: lifetimes.grant_seconds.get(),
-        ..Policy::OAUTH21
-    }
-}
 
 /// Secrets of clients that a person chose are checked in the same pool as people's passwords.
 fn verifier(passwords: Passwords) -> Verifier {

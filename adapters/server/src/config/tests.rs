@@ -224,6 +224,19 @@ fn lifetimes_must_fit_together() {
 }
 
 #[test]
+fn the_profile_says_what_the_file_does_not() {
+    let policy = |file: &str| from_file(file).unwrap().policy();
+    assert_eq!((policy(""), policy("profile = 'oauth21'")), (Policy::OAUTH21, Policy::OAUTH21));
+    assert_eq!(policy("profile = 'embedded'"), Policy::EMBEDDED);
+    let changed = policy("profile = 'embedded'\n[lifetimes]\naccess_seconds = 3600\nrefresh_idle_seconds = 86400");
+    assert_eq!(changed, Policy { access_lifetime: 3_600, refresh_idle: 86_400, ..Policy::EMBEDDED });
+    let error = from_file("profile = 'embedded'\n[lifetimes]\ngrant_seconds = 86400").unwrap_err();
+    assert!(error.contains("refresh_idle_seconds"), "{error}");
+    let error = from_file("profile = 'fapi2'").unwrap_err();
+    assert!(error.contains("`oauth21` or `embedded`"), "{error}");
+}
+
+#[test]
 fn a_scope_must_be_one_and_be_described() {
     for scopes in ["'a b' = 'x'", "'' = 'x'", "'a\"' = 'x'", "'é' = 'x'", "read = ' '"] {
         assert!(from_file(&format!("[scopes]\n{scopes}")).unwrap_err().contains("[scopes]"), "{scopes}");
