@@ -6,8 +6,9 @@ use super::signing::{Signer, sign};
 use crate::audit;
 use crate::store::{Store, StoreError};
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
@@ -66,7 +67,7 @@ pub async fn drive<'r, S: Store>(
             // Clients are kept in the same store, so the commit holds the version that was found here.
             Step::Client(need) => {
                 let keys = [Some(Key::client(need.id())), None, None, None];
-                let loaded = in_time(pin!(store.load(&keys))).await;
+                let loaded = in_time(store.load(&keys)).await;
                 match &loaded {
                     Some([None, ..]) => need.resume(None),
                     Some([Some((OwnedRecord::Client(client), version)), ..]) => {
@@ -76,7 +77,7 @@ pub async fn drive<'r, S: Store>(
                 }
             }
             Step::Load(need) => {
-                let loaded = in_time(pin!(store.load(need.keys()))).await;
+                let loaded = in_time(store.load(need.keys())).await;
                 match &loaded {
                     Some(loaded) => need.resume(found(loaded)),
                     None => need.fail(),
@@ -112,19 +113,19 @@ pub async fn drive<'r, S: Store>(
 /// Commits a change and tells `tracing` of its event. After an error the outcome is unknown: the same change is sent
 /// again, which is harmless, until [`DEADLINE`]; then `None`.
 pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committed> {
-    let (deadline, mut pause) = (Instant::now() + DEADLINE, PAUSE);
+    let (mut patience, mut pause) = (Patience::default(), PAUSE);
     loop {
-        match timeout_at(deadline, store.commit(change)).await {
-            Ok(Ok(outcome)) => {
-                if let (Committed::Applied, Some(event)) = (outcome, change.event) {
-                    audit::committed(&event);
+        match patience.wait(store.commit(change)).await {
+            Some(Ok(outcome)) => {
+                if let (Committed::Applied, Some(event)) = (outcome, &change.event) {
+                    audit::committed(event);
                 }
                 return Some(outcome);
             }
-            Ok(Err(error)) => complain(&error),
-            Err(_) => tracing::error!("the store did not answer in time; whether it took a change is unknown"),
+            Some(Err(error)) => complain(&error),
+            None => tracing::error!("the store did not answer in time; whether it took a change is unknown"),
         }
-        if Instant::now() + pause >= deadline {
+        if Instant::now() + pause >= patience.end() {
             return None;
         }
         sleep(pause).await;
@@ -132,13 +133,33 @@ pub async fn commit<S: Store>(change: &Change<'_>, store: &S) -> Option<Committe
     }
 }
 
-async fn in_time<T>(answer: Pin<&mut impl Future<Output = Result<T, StoreError>>>) -> Option<T> {
-    match timeout_at(Instant::now() + DEADLINE, answer).await {
-        Ok(Ok(answer)) => return Some(answer),
-        Ok(Err(error)) => complain(&error),
-        Err(_) => tracing::error!("the store did not answer in time"),
+async fn in_time<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Option<T> {
+    match Patience::default().wait(answer).await {
+        Some(Ok(answer)) => return Some(answer),
+        Some(Err(error)) => complain(&error),
+        None => tracing::error!("the store did not answer in time"),
     }
     None
+}
+
+/// Until when a store is waited for: [`DEADLINE`] from when it first did not answer at once. Of one that does, such as a store
+/// in memory, no time is taken: a clock and an alarm would cost as much as its answer.
+#[derive(Default)]
+struct Patience(Option<Instant>);
+
+impl Patience {
+    fn end(&mut self) -> Instant {
+        *self.0.get_or_insert_with(|| Instant::now() + DEADLINE)
+    }
+
+    /// The answer; `None` when the time is over.
+    async fn wait<T>(&mut self, answer: impl Future<Output = T>) -> Option<T> {
+        let mut answer = pin!(answer);
+        if let Poll::Ready(answer) = poll_fn(|cx| Poll::Ready(answer.as_mut().poll(cx))).await {
+            return Some(answer);
+        }
+        timeout_at(self.end(), answer).await.ok()
+    }
 }
 
 fn complain(error: &StoreError) {
