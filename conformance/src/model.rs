@@ -89,7 +89,7 @@ impl Memory {
 
 impl Store for Memory {
     fn load(&mut self, keys: &Keys) -> OwnedFound {
-        keys.map(|key| self.rows.get(&key?).map(|(record, version, _)| (record.clone(), *version)))
+        keys.map(|key| self.rows.get(&key?).map(|(record, version, _)| (record.clone().into(), *version)))
     }
 
     fn commit(&mut self, change: &Change<'_>) -> Committed {

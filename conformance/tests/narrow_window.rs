@@ -17,7 +17,7 @@ struct Narrow(Mutex<BTreeMap<Key, (OwnedRecord, Version)>>);
 impl Store for Narrow {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.0.lock().unwrap();
-        Ok(keys.map(|key| rows.get(&key?).cloned()))
+        Ok(keys.map(|key| rows.get(&key?).map(|(record, version)| (record.clone().into(), *version))))
     }
 
     async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {

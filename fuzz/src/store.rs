@@ -41,7 +41,7 @@ impl Store {
 
     /// One snapshot.
     pub fn load(&self, keys: &Keys) -> OwnedFound {
-        keys.map(|key| self.rows.get(&key?).cloned())
+        keys.map(|key| self.rows.get(&key?).map(|(record, version)| (record.clone().into(), *version)))
     }
 
     /// All or nothing.

@@ -40,7 +40,7 @@ struct Row {
     version: Version,
     keep_until: UnixTime,
     index: [Option<Key>; 2],
-    record: OwnedRecord,
+    record: Arc<OwnedRecord>,
 }
 
 impl MemoryStore {
@@ -65,13 +65,7 @@ impl fmt::Debug for MemoryStore {
 impl Store for MemoryStore {
     fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.rows();
-        let mut found = OwnedFound::default();
-        for (found, key) in found.iter_mut().zip(keys) {
-            if let Some(row) = key.and_then(|key| rows.get(&key)) {
-                *found = Some((row.record.clone(), row.version));
-            }
-        }
-        Ok(found)
+        Ok(keys.map(|key| rows.get(&key?).map(|row| (Arc::clone(&row.record), row.version))))
     }
 
     fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {
@@ -92,7 +86,7 @@ impl Store for MemoryStore {
             return Ok(Committed::Conflict);
         }
         for put in change.puts.iter().flatten() {
-            let record = OwnedRecord::from(&put.record);
+            let record = Arc::new(OwnedRecord::from(&put.record));
             let row = Row { version: change.id, keep_until: put.keep_until, index: put.index, record };
             rows.insert(put.key, Box::new(row));
         }
@@ -112,7 +106,7 @@ impl Store for MemoryStore {
             found.truncate(limit);
         }
         found.sort_unstable_by_key(|(key, _)| *key);
-        Ok(found.into_iter().map(|(key, row)| (*key, row.record.clone(), row.version)).collect())
+        Ok(found.into_iter().map(|(key, row)| (*key, OwnedRecord::clone(&row.record), row.version)).collect())
     }
 
     fn sweep(&self, now: UnixTime, limit: usize) -> Result<usize, StoreError> {

@@ -138,8 +138,8 @@ impl<S: Store> People<S> {
         for some in ids.chunks(4) {
             let keys = std::array::from_fn(|at| some.get(at).copied());
             for (record, _) in in_time(self.server.store().load(&keys)).await?.into_iter().flatten() {
-                if let OwnedRecord::Client(client) = record {
-                    names.insert(client.client_id, client.name);
+                if let OwnedRecord::Client(client) = &*record {
+                    names.insert(client.client_id.clone(), client.name.clone());
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::database::in_time;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::sync::Arc;
 use valetkey::server::change::{Committed, Key, Kind, Version};
 use valetkey::server::record::{Digest, GrantState, OwnedGrant, OwnedRecord};
 use valetkey::server::{OperateError, end_own_grant};
@@ -153,8 +154,9 @@ async fn end_one<S: Store>(
         }
         // It was refreshed or redeemed in this moment.
         let key = Key { kind: Kind::Grant, id };
-        match in_time(store.load(&[Some(key), None, None, None])).await? {
-            [Some((OwnedRecord::Grant(grant), version)), ..] => found = (grant, version),
+        let [now, ..] = in_time(store.load(&[Some(key), None, None, None])).await?;
+        match now.map(|(record, version)| (Arc::unwrap_or_clone(record), version)) {
+            Some((OwnedRecord::Grant(grant), version)) => found = (grant, version),
             _ => return Ok(false),
         }
     }

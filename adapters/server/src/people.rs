@@ -214,14 +214,14 @@ impl<S: Store> People<S> {
     /// The account of that name; `None` where there is none, or it is locked.
     pub(crate) async fn account(&self, subject: &str) -> Result<Option<(OwnedAccount, Version)>, Fault> {
         let keys = [Some(Key::account(subject)), None, None, None];
-        match in_time(self.server.store().load(&keys)).await {
-            Ok([Some((OwnedRecord::Account(account), at)), ..]) if account.live => Ok(Some((account, at))),
-            Ok(_) => Ok(None),
-            Err(error) => {
-                tracing::error!(error = %error.causes(), "an account could not be looked up");
-                Err(Fault::Unavailable)
-            }
-        }
+        let [found, ..] = in_time(self.server.store().load(&keys)).await.map_err(|error| {
+            tracing::error!(error = %error.causes(), "an account could not be looked up");
+            Fault::Unavailable
+        })?;
+        Ok(match found.map(|(record, at)| (Arc::unwrap_or_clone(record), at)) {
+            Some((OwnedRecord::Account(account), at)) if account.live => Some((account, at)),
+            _ => None,
+        })
     }
 }
 

@@ -52,15 +52,15 @@ pub async fn known<S: Store>(store: &S, passwords: &Passwords) -> Result<Vec<Kno
     for demo in &CLIENTS {
         let [found, ..] = store.load(&[Some(Key::client(demo.id)), None, None, None]).await?;
         let digest = demo.secret.map(|secret| secret_digest(secret).to_string()).unwrap_or_default();
-        let Some((OwnedRecord::Client(client), _)) = found else { continue };
+        let Some(OwnedRecord::Client(client)) = found.as_ref().map(|(record, _)| &**record) else { continue };
         if client.live && client.secret == digest && client.redirect_uris == demo.redirect_uris {
             known.push(Known::Client(demo.id));
         }
     }
     let [found, ..] = store.load(&[Some(Key::account(USERNAME)), None, None, None]).await?;
-    if let Some((OwnedRecord::Account(account), _)) = found
+    if let Some(OwnedRecord::Account(account)) = found.as_ref().map(|(record, _)| &**record)
         && account.live
-        && passwords.verify(Some(account.password), Password::new(PASSWORD.to_owned())).await.unwrap_or(true)
+        && passwords.verify(Some(account.password.clone()), Password::new(PASSWORD.to_owned())).await.unwrap_or(true)
     {
         known.push(Known::Account(USERNAME));
     }

@@ -296,9 +296,9 @@ async fn write_grant(program: &Program, id: [u8; 32], grant: Grant<'_>) {
 /// Writes an account that is made of alice's.
 async fn write_account(program: &Program, subject: &str, change: impl for<'a> FnOnce(Account<'a>) -> Account<'a>) {
     let keys = [Some(Key::account("alice")), Some(Key::account(subject)), None, None];
-    let [Some((OwnedRecord::Account(alice), _)), there, ..] = program.store.load(&keys).await.unwrap() else {
-        panic!("no alice")
-    };
+    let [alice, there, ..] = program.store.load(&keys).await.unwrap();
+    let (alice, _) = alice.unwrap();
+    let OwnedRecord::Account(alice) = &*alice else { panic!("no alice") };
     let expect = there.map_or(Expect::Absent, |(_, version)| Expect::At(version));
     let record = Record::Account(change(alice.as_view()));
     let put = Put { key: Key::account(subject), expect, keep_until: UnixTime(u64::MAX), index: [None, None], record };

@@ -212,7 +212,8 @@ impl Standstill {
 
     async fn remove(&self, client_id: &str) {
         let [found, ..] = self.store.load(&[Some(Key::client(client_id)), None, None, None]).await.unwrap();
-        let Some((OwnedRecord::Client(client), at)) = found else { panic!("{found:?}") };
+        let (found, at) = found.unwrap();
+        let OwnedRecord::Client(client) = &*found else { panic!("{found:?}") };
         let change = remove_client([8; 8], UnixTime(100), (client.as_view(), at)).unwrap();
         assert_eq!(self.store.commit(&change).await.unwrap(), Committed::Applied);
     }

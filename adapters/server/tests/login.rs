@@ -253,11 +253,9 @@ async fn rfc9470_5_01_rfc9470_6_1_01_a_login_is_of_the_class_that_the_settings_n
 
 async fn sign_tokens_of_the_demo(program: &Program) {
     let key = Key::client("demo-web");
-    let [Some((OwnedRecord::Client(client), version)), ..] =
-        program.store.load(&[Some(key), None, None, None]).await.unwrap()
-    else {
-        panic!("no demo")
-    };
+    let [demo, ..] = program.store.load(&[Some(key), None, None, None]).await.unwrap();
+    let (demo, version) = demo.unwrap();
+    let OwnedRecord::Client(client) = &*demo else { panic!("no demo") };
     let client = Client { access_token: AccessTokenFormat::Jwt(Algorithm::EdDsa), ..client.as_view() };
     let now = UnixTime(1_700_000_000);
     let change = change_client([7; 8], now, (client, version), client).unwrap();
@@ -267,9 +265,9 @@ async fn sign_tokens_of_the_demo(program: &Program) {
 /// Writes an account that is made of alice's.
 async fn write_account(program: &Program, key: Key, change: impl for<'a> FnOnce(Account<'a>) -> Account<'a>) {
     let keys = [Some(Key::account("alice")), Some(key), None, None];
-    let [Some((OwnedRecord::Account(alice), _)), there, ..] = program.store.load(&keys).await.unwrap() else {
-        panic!("no alice")
-    };
+    let [alice, there, ..] = program.store.load(&keys).await.unwrap();
+    let (alice, _) = alice.unwrap();
+    let OwnedRecord::Account(alice) = &*alice else { panic!("no alice") };
     let expect = there.map_or(Expect::Absent, |(_, version)| Expect::At(version));
     let record = Record::Account(change(alice.as_view()));
     let put = Put { key, expect, keep_until: UnixTime(u64::MAX), index: [None, None], record };

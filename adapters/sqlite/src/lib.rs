@@ -334,7 +334,7 @@ fn found(slots: Slots) -> Result<OwnedFound, StoreError> {
     let mut found = [const { None }; 4];
     for (found, slot) in found.iter_mut().zip(slots) {
         *found = match slot {
-            Some(stored) => Some(stored.decode().map(|(_, record, version)| (record, version))?),
+            Some(stored) => Some(stored.decode().map(|(_, record, version)| (Arc::new(record), version))?),
             None => None,
         };
     }

@@ -68,7 +68,7 @@ impl Model {
             Step::Commit(change) => Answer::Committed(self.commit(change)),
             Step::Load(keys) => Answer::Loaded(Box::new(keys.map(|key| {
                 let (put, version) = self.rows.get(&key?)?;
-                Some((put.record.clone(), *version))
+                Some((put.record.clone().into(), *version))
             }))),
             Step::Scan(by, after, limit) => {
                 let rows = self.rows.iter().filter(|(key, (put, _))| match by {

@@ -171,7 +171,8 @@ pub(super) async fn a_conflict_is_not_remembered<S: Store>(trial: Trial<S>) {
 pub(super) async fn load_answers_slot_by_slot<S: Store>(trial: Trial<S>) {
     let (a, b, absent) = (trial.key(Kind::Used), trial.key(Kind::Client), trial.key(Kind::Grant));
     let (va, vb) = (trial.seed(a, "").await, trial.seed(b, "b").await);
-    let (in_a, in_b) = (Some((sample::record(a.kind, ""), va)), Some((sample::record(b.kind, "b"), vb)));
+    let (in_a, in_b) = (sample::record(a.kind, "").into(), sample::record(b.kind, "b").into());
+    let (in_a, in_b) = (Some((in_a, va)), Some((in_b, vb)));
     for slots in 0..256 {
         // Every way to fill four slots with two present keys, an absent one and none.
         let pick = |slot: usize| [Some(a), Some(b), Some(absent), None][slots >> (2 * slot) & 3];

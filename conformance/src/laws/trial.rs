@@ -62,7 +62,7 @@ impl<S: Store> Trial<S> {
 
     pub(super) async fn load(&self, key: Key) -> Option<(OwnedRecord, Version)> {
         let [found, ..] = self.load_slots(&[Some(key), None, None, None]).await;
-        found
+        found.map(|(record, version)| (Arc::unwrap_or_clone(record), version))
     }
 
     /// What is at each key.

@@ -2,6 +2,7 @@
 
 use super::ledger::{ALL, Asked, Check, Facts, Ledger, PART, Pending, Said, ensure};
 use super::{Command, MOST_OPEN, Request, Scope, Store, Wrong, signed};
+use std::sync::Arc;
 use valetkey::jose::{Algorithm, Algorithms, PublicJwk};
 use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version, found};
@@ -285,9 +286,10 @@ impl<S: Store> World<S> {
         Ok(match step {
             Step::Client(need) => {
                 let [record, ..] = self.store.load(&[Some(Key::client(need.id())), None, None, None]);
-                match &record {
+                let record = record.as_ref().map(|(record, version)| (&**record, *version));
+                match record {
                     Some((OwnedRecord::Client(client), version)) => {
-                        need.resume(Some((&client.as_view(), Some(*version))))
+                        need.resume(Some((&client.as_view(), Some(version))))
                     }
                     _ => need.resume(None),
                 }
@@ -374,6 +376,7 @@ impl<S: Store> World<S> {
         let Some(grant) = pick(&self.ledger.grants, n) else { return };
         let key = self.ledger.grants[grant].key;
         let [record, ..] = self.store.load(&[Some(key), None, None, None]);
+        let record = record.map(|(record, at)| (Arc::unwrap_or_clone(record), at));
         let Some((OwnedRecord::Grant(mut kept), at)) = record else { return };
         let Ok(id) = self.operator_version() else { return };
         kept.state = GrantState::Ended;

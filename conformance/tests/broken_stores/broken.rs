@@ -1,7 +1,7 @@
 //! A good store behind one flaw.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::task::yield_now;
 use valetkey::server::change::{Change, Committed, Expect, Key, Keys, Kind, OwnedFound, Put, Version};
 use valetkey::server::record::OwnedRecord;
@@ -65,7 +65,7 @@ struct Kept {
     ids: HashSet<u64>,
     times: HashMap<Key, UnixTime>,
     swept: HashSet<Key>,
-    loaded: HashMap<Key, Option<(OwnedRecord, Version)>>,
+    loaded: HashMap<Key, Option<(Arc<OwnedRecord>, Version)>>,
     offsets: HashMap<Key, usize>,
 }
 
@@ -150,7 +150,7 @@ impl Store for Broken {
             }
             TrimsText => {
                 for (record, _) in found.iter_mut().flatten() {
-                    if let OwnedRecord::Access(access) = record {
+                    if let OwnedRecord::Access(access) = Arc::make_mut(record) {
                         access.resource = access.resource.trim_start().into();
                     }
                 }

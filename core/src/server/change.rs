@@ -180,12 +180,13 @@ pub type Keys = [Option<Key>; 4];
 /// What `load` found, slot for slot, all of one snapshot.
 pub type Found<'s> = [Option<(Record<'s>, Version)>; 4];
 
-/// What `load` found, owned: what a store's driver hands out.
-#[cfg(feature = "alloc")]
-pub type OwnedFound = [Option<(super::record::OwnedRecord, Version)>; 4];
+/// What `load` found, owned: what a store's driver hands out. Shared, so that a store that has its records in memory copies
+/// none of them, and small. Not on machines without compare-and-swap, whose `alloc` has no `Arc`.
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
+pub type OwnedFound = [Option<(alloc::sync::Arc<super::record::OwnedRecord>, Version)>; 4];
 
 /// Borrows what a driver loaded, for `resume`.
-#[cfg(feature = "alloc")]
+#[cfg(all(feature = "alloc", target_has_atomic = "ptr"))]
 pub fn found(owned: &OwnedFound) -> Found<'_> {
     core::array::from_fn(|i| owned.get(i)?.as_ref().map(|(record, version)| (record.as_view(), *version)))
 }

@@ -171,7 +171,8 @@ impl World {
                 }
                 Step::Load(need) => {
                     w.show(&need);
-                    let loaded: OwnedFound = need.keys().map(|key| self.records.get(&key?).cloned());
+                    let of = |key| self.records.get(&key).map(|(record, version)| (record.clone().into(), *version));
+                    let loaded: OwnedFound = need.keys().map(|key| of(key?));
                     let found = w.call(|| found(&loaded));
                     for (record, version) in found.iter().flatten() {
                         show_record(w, record);

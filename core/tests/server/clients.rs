@@ -103,8 +103,7 @@ fn rfc6749_2_3_1_03_both_halves_are_decoded_after_the_split() {
     let pair = format!("{}:{}", escape(id), escape("p:a+ &%"));
     let header = format!("Basic {}", valetkey::text::base64::encode_standard(pair.as_bytes(), &mut room).unwrap());
     w.store.change_client("other", |_| {});
-    let [found, ..] = w.store.load(&[Some(Key::client("other")), None, None, None]);
-    let Some((OwnedRecord::Client(mut client), _)) = found else { unreachable!() };
+    let Some((OwnedRecord::Client(mut client), _)) = w.store.get(Key::client("other")) else { unreachable!() };
     client.client_id = id.into();
     client.secret = secret_digest("p:a+ &%").to_string();
     let key = Key::client(id);
@@ -300,8 +299,7 @@ fn rfc8252_7_2_01_rfc8252_8_4_02_oauth21_2_1_01_the_type_of_a_client_is_that_of_
         for client in ["app", "web"] {
             w.store.change_client(client, |client| client.redirect_uris = uri.into());
         }
-        let types = ["app", "web"].map(|id| w.store.load(&[Some(Key::client(id)), None, None, None])[0].clone());
-        let types = types.map(|found| match found {
+        let types = ["app", "web"].map(|id| match w.store.get(Key::client(id)) {
             Some((OwnedRecord::Client(client), _)) => client.auth,
             other => panic!("{other:?}"),
         });
@@ -356,7 +354,7 @@ fn rfc6749_2_3_1_07_a_limit_on_guesses_knows_the_client_that_will_be_compared_an
 fn rows_that_were_written_before_a_field_was_there_are_still_read() {
     let mut w = World::new();
     w.tokens("web");
-    let [client, ..] = w.store.load(&[Some(Key::client("web")), None, None, None]);
+    let client = w.store.get(Key::client("web"));
     let grant = OwnedRecord::Grant(w.store.grant().1);
     let key = OwnedRecord::SigningKey(valetkey::server::record::OwnedSigningKey {
         kid: "1".into(),

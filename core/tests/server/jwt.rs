@@ -112,7 +112,7 @@ proptest! {
     #[test]
     fn rfc9068_5_01_no_client_can_be_taken_for_an_owner(name in "[ -~]{1,20}", clash in any::<bool>()) {
         let mut w = World::new();
-        let [found, ..] = w.store.load(&[Some(valetkey::server::change::Key::client("web")), None, None, None]);
+        let found = w.store.get(valetkey::server::change::Key::client("web"));
         let Some((OwnedRecord::Client(mut client), _)) = found else { unreachable!() };
         client.client_id.clone_from(&name);
         client.access_token = AccessTokenFormat::Jwt(Algorithm::Es256);

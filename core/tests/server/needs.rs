@@ -335,7 +335,7 @@ fn a_store_that_answers_with_another_kind_of_record_is_a_server_error() {
                         valetkey::server::change::Kind::Used => w.store.records().next().unwrap().clone(),
                         _ => OwnedRecord::Used,
                     };
-                    records[wrong] = Some((record, version));
+                    records[wrong] = Some((record.into(), version));
                     need.resume(found(&records))
                 }
                 Step::Reply(reply) => {
@@ -379,8 +379,7 @@ fn a_record_where_none_was_asked_for_is_a_server_error() {
 #[test]
 fn a_client_record_of_another_client_is_a_server_error() {
     let mut w = World::new();
-    let [found, ..] = w.store.load(&[Some(Key::client("other")), None, None, None]);
-    let Some((OwnedRecord::Client(other), version)) = found else { unreachable!() };
+    let Some((OwnedRecord::Client(other), version)) = w.store.get(Key::client("other")) else { unreachable!() };
     let request = Any::Token("web", vec![("grant_type", "client_credentials".to_owned())]);
     let mut room = [0; SCRATCH];
     let Step::Client(need) = request.start(&mut w, &mut room) else { unreachable!() };

@@ -37,8 +37,7 @@ impl World {
     }
 
     fn at(&self, key: Key) -> (OwnedRecord, Version) {
-        let [found, ..] = self.store.load(&[Some(key), None, None, None]);
-        found.expect("it is there")
+        self.store.get(key).expect("it is there")
     }
 
     /// What the revocation endpoint puts and holds, shown; it is not committed.

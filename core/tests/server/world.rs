@@ -47,8 +47,12 @@ pub(crate) struct Store {
 }
 
 impl Store {
+    pub(crate) fn get(&self, key: Key) -> Option<(OwnedRecord, Version)> {
+        self.rows.get(&key).map(|row| (row.record.clone(), row.version))
+    }
+
     pub(crate) fn load(&self, keys: &Keys) -> OwnedFound {
-        keys.map(|key| self.rows.get(&key?).map(|row| (row.record.clone(), row.version)))
+        keys.map(|key| self.get(key?).map(|(record, version)| (record.into(), version)))
     }
 
     pub(crate) fn commit(&mut self, change: &Change<'_>) -> Committed {
@@ -286,8 +290,7 @@ impl World {
         match step {
             Step::Client(need) => {
                 self.counts.clients += 1;
-                let [found, ..] = self.store.load(&[Some(Key::client(need.id())), None, None, None]);
-                match &found {
+                match &self.store.get(Key::client(need.id())) {
                     Some((OwnedRecord::Client(client), version)) => {
                         need.resume(Some((&client.as_view(), Some(*version))))
                     }

@@ -26,7 +26,7 @@ impl MyStore {
 impl Store for MyStore {
     fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.read();
-        Ok(keys.map(|key| rows.get(&key?).map(|(version, put)| (put.record.clone(), *version))))
+        Ok(keys.map(|key| rows.get(&key?).map(|(version, put)| (put.record.clone().into(), *version))))
     }
 
     fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {

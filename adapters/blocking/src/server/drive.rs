@@ -68,10 +68,10 @@ fn client<'r>(need: NeedClient<'r>, store: &impl Store) -> Step<'r> {
     let Some(loaded) = told(store.load(&[Some(Key::client(need.id())), None, None, None])) else {
         return need.fail();
     };
-    match &loaded[0] {
-        None => need.resume(None),
-        Some((OwnedRecord::Client(client), version)) => need.resume(Some((&client.as_view(), Some(*version)))),
-        Some(_) => need.fail(),
+    let Some((record, version)) = &loaded[0] else { return need.resume(None) };
+    match &**record {
+        OwnedRecord::Client(client) => need.resume(Some((&client.as_view(), Some(*version)))),
+        _ => need.fail(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::clock::now;
 use super::table::visible;
 use crate::system;
 use std::path::Path;
+use std::sync::Arc;
 use valetkey::server::change::{Committed, Key, Kind, Version};
 use valetkey::server::record::{Digest, GrantState, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord};
 use valetkey::server::{OperateError, end_grant};
@@ -50,7 +51,7 @@ impl Records {
     pub(super) async fn get(&self, key: Key) -> Result<Option<(OwnedRecord, Version)>, Failed> {
         let found = self.0.load(&[Some(key), None, None, None]).await;
         let [found, ..] = found.map_err(|error| Failed::from_error(&error))?;
-        Ok(found)
+        Ok(found.map(|(record, at)| (Arc::unwrap_or_clone(record), at)))
     }
 
     pub(super) async fn client(&self, id: &str) -> Result<(OwnedClient, Version), Failed> {

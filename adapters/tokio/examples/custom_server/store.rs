@@ -14,7 +14,7 @@ pub(crate) struct MyStore(RwLock<BTreeMap<Key, (Version, OwnedPut)>>);
 impl Store for MyStore {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let rows = self.0.read().await;
-        Ok(keys.map(|key| rows.get(&key?).map(|(version, put)| (put.record.clone(), *version))))
+        Ok(keys.map(|key| rows.get(&key?).map(|(version, put)| (put.record.clone().into(), *version))))
     }
 
     async fn commit(&self, change: &Change<'_>) -> Result<Committed, StoreError> {

@@ -70,10 +70,11 @@ pub async fn drive<'r, S: Store>(
                 let loaded = in_time(store.load(&keys)).await;
                 match &loaded {
                     Some([None, ..]) => need.resume(None),
-                    Some([Some((OwnedRecord::Client(client), version)), ..]) => {
-                        need.resume(Some((&client.as_view(), Some(*version))))
-                    }
-                    _ => need.fail(),
+                    Some([Some((record, version)), ..]) => match &**record {
+                        OwnedRecord::Client(client) => need.resume(Some((&client.as_view(), Some(*version)))),
+                        _ => need.fail(),
+                    },
+                    None => need.fail(),
                 }
             }
             Step::Load(need) => {
