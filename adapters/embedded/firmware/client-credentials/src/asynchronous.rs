@@ -60,3 +60,8 @@ fn block_on<F: Future>(future: F) -> F::Output {
         }
     }
 }
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    board::nothing_in_this_firmware_may_panic()
+}

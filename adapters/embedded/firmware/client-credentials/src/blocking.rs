@@ -46,3 +46,8 @@ fn fetch(link: Uart) -> Result<(), &'static str> {
     }
     Ok(())
 }
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    board::nothing_in_this_firmware_may_panic()
+}

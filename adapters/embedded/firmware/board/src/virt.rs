@@ -8,7 +8,8 @@ const LINK: usize = 0x1000_0000;
 const CLOCK: usize = 0x0200_bff8;
 const END: usize = 0x0010_0000;
 
-pub(crate) const fn start() {}
+/// Makes the log ready, and the line to the server: before anything is said.
+pub const fn start() {}
 
 fn state() -> u8 {
     // SAFETY: a register of the board, which is always there.

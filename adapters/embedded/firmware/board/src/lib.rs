@@ -3,13 +3,15 @@
 #![deny(unsafe_op_in_unsafe_fn)]
 
 #[cfg(target_arch = "arm")]
-#[path = "mps2.rs"]
-mod machine;
+mod mps2;
+#[cfg(target_arch = "arm")]
+use mps2 as machine;
 #[cfg(target_arch = "riscv32")]
-#[path = "virt.rs"]
-mod machine;
+mod virt;
+#[cfg(target_arch = "riscv32")]
+use virt as machine;
 
-pub use machine::{entry, exit, seconds};
+pub use machine::{entry, exit, seconds, start};
 
 use core::task::Poll;
 use embedded_io::ErrorKind;
@@ -23,7 +25,7 @@ pub struct Uart(());
 impl Uart {
     /// There is one, and it is yours alone.
     pub fn link() -> Self {
-        machine::start();
+        start();
         Self(())
     }
 
@@ -108,11 +110,6 @@ pub fn say(what: &str, why: &str, number: Option<u32>) {
 }
 
 unsafe extern "C" {
-    /// Is nowhere, so that a firmware in which something can panic does not link.
-    safe fn nothing_in_this_firmware_may_panic() -> !;
-}
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    nothing_in_this_firmware_may_panic()
+    /// Is nowhere. A firmware whose panic handler calls it does not link if anything in it can panic.
+    pub safe fn nothing_in_this_firmware_may_panic() -> !;
 }

@@ -1,112 +1,17 @@
-//! Boots the firmware in QEMU before the project's own server and before one that answers from a script, and holds it to
-//! its size. Runs only when it is named, as it needs QEMU, the firmware and the program `valetkey`: see the stage
-//! `firmware` of `.ci/run`, which builds them first.
+//! Client credentials by Basic, blocking and async.
 
+use crate::boards::{BOARDS, Board, CORTEX_M4, boot, elf};
+use crate::program::Server;
 use object::{Object, ObjectSegment, ObjectSymbol};
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
-
-/// Longest that a firmware may run; it gives up a silent line after three seconds.
-const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Most bytes of flash that the whole firmware may take on a Cortex-M4. The goal is 12,000.
 const FLASH: u64 = 14_400;
 
 const FIRMWARE: [&str; 2] = ["client-credentials", "client-credentials-async"];
-
-struct Board {
-    target: &'static str,
-    qemu: &'static str,
-    arguments: &'static [&'static str],
-}
-
-const CORTEX_M4: Board =
-    Board { target: "thumbv7em-none-eabi", qemu: "qemu-system-arm", arguments: &["-M", "mps2-an386"] };
-/// A Cortex-M3, which runs the code of a Cortex-M0.
-const CORTEX_M0: Board =
-    Board { target: "thumbv6m-none-eabi", qemu: "qemu-system-arm", arguments: &["-M", "mps2-an385"] };
-const RISC_V: Board = Board {
-    target: "riscv32imc-unknown-none-elf",
-    qemu: "qemu-system-riscv32",
-    arguments: &["-M", "virt", "-bios", "none"],
-};
-const BOARDS: [Board; 3] = [CORTEX_M4, CORTEX_M0, RISC_V];
-
-/// Where Cargo puts what it builds. This test is in `debug/deps`.
-fn target() -> PathBuf {
-    std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
-}
-
-fn elf(board: &Board, firmware: &str) -> PathBuf {
-    target().join(board.target).join("release").join(firmware)
-}
-
-/// Boots a firmware whose UART leads to a port of this machine. Answers its exit status and its log.
-fn boot(board: &Board, firmware: &str, port: u16) -> (i32, String) {
-    let mut child = Command::new(board.qemu)
-        .args(board.arguments)
-        .args(["-display", "none", "-monitor", "none", "-semihosting-config", "enable=on,target=native"])
-        .args(["-serial", &format!("tcp:127.0.0.1:{port}"), "-serial", "stdio"])
-        .arg("-kernel")
-        .arg(elf(board, firmware))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (outputs, ended) = mpsc::channel();
-    // The second UART is one, semihosting the other.
-    let pipes: [Box<dyn Read + Send>; 2] =
-        [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-    for mut pipe in pipes {
-        let outputs = outputs.clone();
-        thread::spawn(move || {
-            let mut text = String::new();
-            let read = pipe.read_to_string(&mut text);
-            outputs.send(read.map(|_| text))
-        });
-    }
-    let log: Result<String, _> = (0..2).map(|_| ended.recv_timeout(DEADLINE).map(Result::unwrap)).collect();
-    if log.is_err() {
-        child.kill().unwrap();
-    }
-    let status = child.wait().unwrap();
-    let log = log.unwrap_or_else(|_| panic!("{firmware} on {} did not end in {DEADLINE:?}", board.target));
-    (status.code().unwrap_or_else(|| panic!("{firmware} on {} ended with {status}: {log}", board.target)), log)
-}
-
-/// The project's server, which forgets everything at its end.
-struct Server(Child);
-
-impl Server {
-    fn start() -> (Self, u16) {
-        let mut child = Command::new(target().join("debug/valetkey"))
-            .env_clear()
-            .args(["--db", ":memory:", "--listen", "127.0.0.1:0"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split_once(" on ").unwrap().1.split_once(". ").unwrap().0;
-        let port = address.rsplit_once(':').unwrap().1.parse().unwrap();
-        (Self(child), port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// Ends the wait of a server whose firmware never came.
 struct Release(u16);

@@ -34,7 +34,8 @@ fn write(base: usize, register: usize, value: u32) {
     unsafe { at.write_volatile(value) }
 }
 
-pub(crate) fn start() {
+/// Makes the log ready, and the line to the server: before anything is said.
+pub fn start() {
     for uart in [LINK, LOG] {
         write(uart, 4, 16);
         write(uart, 2, 0b11); // to send and to receive
