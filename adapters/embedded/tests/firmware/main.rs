@@ -6,3 +6,4 @@ mod boards;
 mod plain;
 mod program;
 mod selftest;
+mod signed;

@@ -1,17 +1,23 @@
 //! The program `valetkey`, for firmware to ask.
 
 use crate::boards::target;
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// The project's server, which forgets everything at its end.
+/// The project's server, until the end of a test.
 pub(crate) struct Server(Child);
 
 impl Server {
+    /// One with its demo, which forgets everything at its end.
     pub(crate) fn start() -> (Self, u16) {
-        let mut child = Command::new(target().join("debug/valetkey"))
-            .env_clear()
-            .args(["--db", ":memory:", "--listen", "127.0.0.1:0"])
+        Self::with(&["--db", ":memory:"])
+    }
+
+    pub(crate) fn with(arguments: &[&str]) -> (Self, u16) {
+        let mut child = valetkey(arguments)
+            .args(["--listen", "127.0.0.1:0"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -29,4 +35,19 @@ impl Drop for Server {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The program with these arguments, and no others.
+pub(crate) fn valetkey(arguments: &[&str]) -> Command {
+    let mut command = Command::new(target().join("debug/valetkey"));
+    command.env_clear().args(arguments);
+    command
+}
+
+/// A directory that is empty.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&path);
+    fs::create_dir_all(&path).unwrap();
+    path
 }

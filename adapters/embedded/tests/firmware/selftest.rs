@@ -1,8 +1,9 @@
 //! The self-test on each board, and in node; and that it tells when something is wrong.
 
 use crate::boards::{BOARDS, elf, end, start, target};
+use crate::program::directory;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 const GROUPS: [&str; 9] = [
@@ -25,8 +26,7 @@ fn log(wrong: &[(&str, &str)]) -> String {
 
 /// Runs the self-test everywhere, as it is after `change`, which is told where it runs.
 fn everywhere(name: &str, change: fn(&mut Vec<u8>, &str)) -> Vec<(String, (i32, String))> {
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&directory).unwrap();
+    let directory = directory(name);
     let changed = |built: &Path, to: &str| {
         let mut bytes = fs::read(built).unwrap();
         change(&mut bytes, to);

@@ -2,6 +2,7 @@
 #![no_std]
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod host;
 #[cfg(target_arch = "arm")]
 mod mps2;
 #[cfg(target_arch = "arm")]
@@ -11,6 +12,7 @@ mod virt;
 #[cfg(target_arch = "riscv32")]
 use virt as machine;
 
+pub use host::entropy;
 pub use machine::{entry, exit, seconds, start};
 
 use core::task::Poll;

@@ -2,8 +2,6 @@
 
 pub use cortex_m_rt::entry;
 
-use cortex_m_semihosting::syscall;
-
 unsafe extern "C" {
     /// Of `cortex-m-rt`: stays where it is.
     unsafe fn DefaultHandler();
@@ -66,13 +64,21 @@ pub fn seconds() -> u32 {
     (u32::MAX - read(TIMER, 1)) / TICKS_A_SECOND
 }
 
+/// An operation of the host.
+///
+/// # Safety
+/// As is said of each: some write to where the arguments point.
+pub(crate) unsafe fn semihosting<const N: usize>(operation: usize, arguments: &[usize; N]) -> usize {
+    // SAFETY: the caller's.
+    unsafe { cortex_m_semihosting::syscall(operation, arguments) }
+}
+
 /// Ends the machine with a status.
 pub fn exit(status: u32) -> ! {
     const EXIT_EXTENDED: usize = 0x20;
-    const APPLICATION_EXIT: u32 = 0x20026;
-    let arguments = [APPLICATION_EXIT, status];
+    const APPLICATION_EXIT: usize = 0x20026;
     loop {
-        // SAFETY: the operation takes the address of two words, and ends the machine.
-        unsafe { syscall(EXIT_EXTENDED, &arguments) };
+        // SAFETY: the operation takes two words, and ends the machine.
+        unsafe { semihosting(EXIT_EXTENDED, &[APPLICATION_EXIT, status as usize]) };
     }
 }

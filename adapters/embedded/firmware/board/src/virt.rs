@@ -29,7 +29,17 @@ pub(crate) fn receive() -> Option<u8> {
 
 pub(crate) fn log(byte: u8) {
     const WRITE_CHARACTER: usize = 0x03;
-    // SAFETY: the operation reads the one byte to which it is pointed, and changes no register but a0.
+    // SAFETY: the operation reads the one byte to which it is pointed.
+    unsafe { semihosting(WRITE_CHARACTER, &raw const byte) };
+}
+
+/// An operation of the host.
+///
+/// # Safety
+/// As is said of each: some write to where the arguments point.
+pub(crate) unsafe fn semihosting<T>(operation: usize, arguments: *const T) -> usize {
+    let result;
+    // SAFETY: it changes no register but a0, and memory only as the caller knows.
     unsafe {
         core::arch::asm!(
             ".balign 16",
@@ -39,10 +49,11 @@ pub(crate) fn log(byte: u8) {
             "ebreak",
             "srai x0, x0, 7",
             ".option pop",
-            inout("a0") WRITE_CHARACTER => _,
-            in("a1") &raw const byte,
+            inout("a0") operation => result,
+            in("a1") arguments,
         );
     }
+    result
 }
 
 /// Seconds since the start.
