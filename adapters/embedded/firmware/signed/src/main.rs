@@ -5,7 +5,7 @@
 #![forbid(unsafe_code)]
 
 use board::{Uart, entropy, exit, say, seconds};
-use p256::ecdsa::{Signature, SigningKey, signature::hazmat::PrehashSigner};
+use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use valetkey::client::keeper::WallClock;
 use valetkey::client::{Assertion, ClientAuth, ClientCredentials, Config, Outcome};
 use valetkey::jose::Algorithm;
@@ -56,7 +56,7 @@ fn fetch(link: Uart) -> Result<(), &'static str> {
         let id = Entropy::new(entropy().ok_or("no randomness")?);
         let assertion = Assertion::new(Algorithm::Es256, "", now, id).map_err(|_| "settings")?;
         let need = flow.sign(&assertion, &mut request).map_err(|_| "too small")?;
-        let signature: Signature = key.sign_prehash(&need.digest()).map_err(|_| "no signature")?;
+        let signature: Signature = key.try_sign(need.message()).map_err(|_| "no signature")?;
         let post = need.resume(&signature.to_bytes()).map_err(|_| "no signature")?;
         let response = server.send(&post, &mut buf, expired).map_err(Error::reason)?;
         let date = response.date.unwrap_or_default();
