@@ -342,32 +342,43 @@ impl<'r> NeedCommit<'r> {
         };
         let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
         let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
-        let mut puts = match &self.transition {
+        // Filled in where it is handed out: it is too long to be moved about.
+        let mut change =
+            Change { id: self.id(), puts: [None; 6], holds: self.holds(index), event: Some(self.event()) };
+        let puts = &mut change.puts;
+        match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {
-                let used = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
-                [code(issued, Absent, false), grant(Absent), used, None, None, None]
+                puts[0] = code(issued, Absent, false);
+                puts[1] = grant(Absent);
+                puts[2] = answered.and_then(|(key, until)| put(key, Absent, until.plus(pending::HELD), Record::Used));
             }
-            Transition::ClientCredentials => [grant(Absent), None, None, None, None, None],
+            Transition::ClientCredentials => puts[0] = grant(Absent),
             Transition::Redeem { code: redeemed, code_at, grant_at, access: new } => {
-                [code(redeemed, At(*code_at), true), grant(At(*grant_at)), issued(new), None, None, None]
+                puts[0] = code(redeemed, At(*code_at), true);
+                puts[1] = grant(At(*grant_at));
+                puts[2] = issued(new);
             }
             // The new row first: the grant may have moved on before a lost acknowledgement is asked for again. Where there
             // is none, as of a signed token, a mark stands for it, as long as anyone could ask.
             Transition::Rotate { grant_at, access: new } => {
-                [issued(new).or_else(mark), grant(At(*grant_at)), None, None, None, None]
+                puts[0] = issued(new).or_else(mark);
+                puts[1] = grant(At(*grant_at));
             }
-            Transition::EndGrace { grant_at } => [mark(), grant(At(*grant_at)), None, None, None, None],
-            Transition::End { grant_at, .. } => [grant(At(*grant_at)), None, None, None, None, None],
+            Transition::EndGrace { grant_at } => {
+                puts[0] = mark();
+                puts[1] = grant(At(*grant_at));
+            }
+            Transition::End { grant_at, .. } => puts[0] = grant(At(*grant_at)),
             Transition::EndAccess { expect, access: ended, keep_until } => {
-                [access(ended, *expect, *keep_until), None, None, None, None, None]
+                puts[0] = access(ended, *expect, *keep_until);
             }
-            Transition::Authenticate => [None; 6],
-        };
+            Transition::Authenticate => {}
+        }
         let free = puts.iter_mut().find(|put| put.is_none());
         if let (Some(assertion), Some(free)) = (self.m.caller.proven, free) {
             *free = put(assertion.key(&self.m), Absent, assertion.keep_until(self.m.now), Record::Used);
         }
-        Change { id: self.id(), puts, holds: self.holds(index), event: Some(self.event()) }
+        change
     }
 
     /// A key that this change alone writes.
