@@ -9,11 +9,12 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
+use std::time::Duration;
 use valetkey::client::ConfigError;
 use valetkey::client::keeper::{State, Trouble};
 use valetkey::error::ErrorCode;
 use valetkey::wire::header::Header;
-use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, SetupError};
+use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, NoToken, SetupError};
 use valetkey_blocking::server::Response;
 
 const AT_ONCE: usize = 64;
@@ -197,7 +198,9 @@ fn without_a_server_a_request_fails_at_once_and_says_why() {
     let origin = format!("http://{}", TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap());
     let api = client(&origin);
     for _ in 0..3 {
-        assert!(matches!(api.get(&origin), Err(ApiError::NoToken(Trouble::NotSent))));
+        let Err(ApiError::NoToken(NoToken { trouble, retry_in, .. })) = api.get(&origin) else { panic!() };
+        assert_eq!(trouble, Trouble::NotSent);
+        assert!(retry_in.is_some());
     }
     assert_eq!(api.state(), State::Empty);
 }
@@ -212,11 +215,10 @@ fn rfc6749_5_2_02_a_client_that_is_refused_is_told_and_does_not_hammer() {
     });
     let api = client(&origin);
     for _ in 0..3 {
-        let refused = api.get(&origin);
-        assert!(
-            matches!(refused, Err(ApiError::NoToken(Trouble::Denied(Some(ErrorCode::InvalidClient))))),
-            "{refused:?}"
-        );
+        let refused = api.get(&origin).unwrap_err();
+        let ApiError::NoToken(NoToken { trouble, retry_in, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(trouble, Trouble::Denied(Some(ErrorCode::InvalidClient)));
+        assert!(retry_in.unwrap() > Duration::from_secs(50), "{retry_in:?}");
     }
     assert_eq!(asked.load(SeqCst), 1);
 }

@@ -8,7 +8,8 @@
 //! - `resource`: the resource server as a tower `Layer`, with an axum extractor that tells who calls;
 //! - `client`: the client on reqwest;
 //! - `audit`: what a server tells `tracing` of what happened; it comes with `server`;
-//! - `rustls`: its TLS, without which it reaches servers on loopback only. It is not on by default because it is felt
+//! - `kept`: a client's token without HTTP, for clients on other libraries; it comes with `client`;
+//! - `rustls`: TLS of the client, without which it reaches servers on loopback only. It is not on by default because it is felt
 //!   elsewhere: a `reqwest::Client` that another part of the program builds then needs a rustls provider too.
 
 #[cfg(feature = "audit")]
@@ -17,6 +18,8 @@ pub mod audit;
 pub mod client;
 #[cfg(any(feature = "server", feature = "resource"))]
 mod http;
+#[cfg(feature = "kept")]
+pub mod kept;
 pub mod published;
 #[cfg(feature = "resource")]
 pub mod resource;

@@ -36,15 +36,14 @@
 //! ```
 
 mod api;
-mod credentials;
 mod error;
 mod origin;
 mod transport;
 
-pub use api::{ApiClient, ApiError};
-pub use credentials::{ClientCredentials, SetupError};
+pub use api::{ApiClient, ApiError, ClientCredentials};
 pub use error::SendError;
 pub use transport::{Received, TIMEOUT, Transport};
+pub use valetkey_tokio::kept::{NoToken, SetupError};
 
 use valetkey::secret::Entropy;
 

@@ -78,11 +78,11 @@ fn token(asked: &AtomicUsize) -> String {
 
 /// A client, and its clock in milliseconds.
 fn client(origin: &str) -> (ApiClient, Arc<AtomicU64>) {
-    let credentials = ClientCredentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it");
+    let credentials = Credentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it").for_api(origin);
     let clock = Arc::new(AtomicU64::new(0));
     let uptime = Arc::clone(&clock);
-    let origins = vec![Origin::of(&origin.parse().unwrap()).unwrap()];
-    (ApiClient::with_uptime(credentials, origins, Box::new(move || Uptime(uptime.load(SeqCst)))).unwrap(), clock)
+    let uptime = Box::new(move || Uptime(uptime.load(SeqCst)));
+    (ApiClient::with_uptime(Transport::new(), credentials, uptime).unwrap(), clock)
 }
 
 fn get(api: &ApiClient, origin: &str) -> (u16, String) {

@@ -1,0 +1,35 @@
+//! A client's token that is kept, without HTTP and without waiting: what the clients of this crate and of `valetkey-blocking`
+//! have in common. A program takes theirs; this is for a client on another HTTP library.
+//!
+//! ```
+//! use std::sync::Mutex;
+//! use valetkey::client::Response;
+//! use valetkey::time::Uptime;
+//! use valetkey_tokio::kept::{Credentials, KeptToken, Next, flow, request};
+//!
+//! # fn send(_: &valetkey::client::Post<'_>) -> Response<'static> {
+//! #     let body = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;
+//! #     Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body }
+//! # }
+//! let credentials = Credentials::new("https://as.example/token", "reporter", "its-secret");
+//! let config = credentials.config()?;
+//! let kept = Mutex::new(KeptToken::new(Box::new(|| Uptime(1_000)))?);
+//!
+//! let next = kept.lock().unwrap().ask()?;
+//! let Next::Renew { ticket, meanwhile: None } = next else { panic!("there is a token already") };
+//! let (flow, mut buf) = (flow(&config), Default::default());
+//! let response = send(&request(&flow, &mut buf)); // the lock is not held meanwhile
+//! kept.lock().unwrap().answered(ticket, flow.response(response, &mut []));
+//!
+//! let Next::Use(token) = kept.lock().unwrap().ask()? else { panic!("there is no token") };
+//! assert_eq!(token.text(), "2YotnFZ");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod credentials;
+mod error;
+mod token;
+
+pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError, flow, request};
+pub use error::ApiError;
+pub use token::{KeptToken, Next, NoToken, Token};

@@ -1,0 +1,153 @@
+//! The core's keeper together with the text of its token and its clock.
+
+use super::SetupError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use valetkey::client::keeper::{Keeper, Now, Refused, Renewal, State, Ticket, Timing, TokenId, Trouble, Usable, seed};
+use valetkey::client::{Error, Outcome};
+use valetkey::time::Uptime;
+use zeroize::Zeroizing;
+
+/// A [`Keeper`] and the text of its token, which change together, and the clock, which must not go back between two looks at
+/// it. So it belongs behind a lock, which is never held while something is sent or waited for.
+pub struct KeptToken {
+    keeper: Keeper,
+    text: Arc<Zeroizing<String>>,
+    uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
+}
+
+impl fmt::Debug for KeptToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeptToken").field("keeper", &self.keeper).finish_non_exhaustive()
+    }
+}
+
+/// A token that was good when it was asked for. Its text is zeroed when nobody has it any more.
+#[derive(Clone)]
+pub struct Token {
+    id: TokenId,
+    text: Arc<Zeroizing<String>>,
+}
+
+impl Token {
+    /// What goes into the header, and nowhere else.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Token").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// What to do now.
+#[derive(Debug)]
+#[must_use]
+pub enum Next {
+    /// Use this token.
+    Use(Token),
+    /// Send the request for a token, and tell what came of it.
+    Renew {
+        /// To whoever sends it.
+        ticket: Ticket,
+        /// To be used meanwhile, so that nobody waits.
+        meanwhile: Option<Token>,
+    },
+    /// Somebody else is asking for a token: look again when the ticket has been handed back, and after so long at the
+    /// latest.
+    Wait(Duration),
+}
+
+/// Why there is no token now, and when there may be one again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NoToken {
+    /// What went wrong when the server was asked last.
+    pub trouble: Trouble,
+    /// The first request after so long asks the server again; until then all fail at once. `None` if it is never asked again.
+    pub retry_in: Option<Duration>,
+}
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no access token")?;
+        match self.retry_in {
+            Some(pause) => write!(f, "; the authorization server is asked again after {:.1} s", pause.as_secs_f64()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for NoToken {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.trouble)
+    }
+}
+
+impl KeptToken {
+    /// Without a token, for a client that asks in its own name.
+    ///
+    /// # Errors
+    /// [`SetupError::Random`].
+    pub fn new(uptime: Box<dyn Fn() -> Uptime + Send + Sync>) -> Result<Self, SetupError> {
+        let mut drawn = [0; 8];
+        getrandom::fill(&mut drawn).map_err(|_| SetupError::Random)?;
+        let keeper = Keeper::new(Renewal::ClientCredentials, Timing::SERVICE, seed(b"", &drawn));
+        Ok(Self { keeper, text: Arc::default(), uptime })
+    }
+
+    /// What somebody has to do who needs a token.
+    ///
+    /// # Errors
+    /// [`NoToken`]: at once, as it is for the caller to say whether to wait.
+    pub fn ask(&mut self) -> Result<Next, NoToken> {
+        let now = (self.uptime)();
+        let pause = |until: Uptime| Duration::from_millis(until.millis_since(now).into());
+        let (trouble, until) = match self.keeper.ask(now) {
+            Now::Use(usable) => return Ok(Next::Use(self.token(usable))),
+            Now::Renew { ticket, meanwhile } => {
+                return Ok(Next::Renew { ticket, meanwhile: meanwhile.map(|usable| self.token(usable)) });
+            }
+            Now::Wait { until, trouble: None } => return Ok(Next::Wait(pause(until))),
+            Now::Wait { until, trouble: Some(trouble) } => (trouble, Some(until)),
+            Now::Denied { code, until } => (Trouble::Denied(code), Some(until)),
+            Now::LogIn => (Trouble::GrantEnded, None),
+        };
+        Err(NoToken { trouble, retry_in: until.map(pause) })
+    }
+
+    fn token(&self, usable: Usable) -> Token {
+        Token { id: usable.token, text: Arc::clone(&self.text) }
+    }
+
+    /// The request of a ticket was answered.
+    pub fn answered(&mut self, ticket: Ticket, answer: Result<Outcome<'_>, Error>) {
+        let now = (self.uptime)();
+        if let Some((_, tokens)) = self.keeper.answered(ticket, answer, now) {
+            self.text = Arc::new(Zeroizing::new(tokens.access_token.expose().to_owned()));
+        }
+    }
+
+    /// The request of a ticket was not answered; `unsent` if it is known that nothing was sent.
+    pub fn unanswered(&mut self, ticket: Ticket, unsent: bool) {
+        let now = (self.uptime)();
+        if unsent {
+            self.keeper.not_sent(ticket, now);
+        } else {
+            self.keeper.unanswered(ticket, now);
+        }
+    }
+
+    /// An API answered 401 to this token. Whether to send the request once more, with [another](Self::ask).
+    pub fn refused(&mut self, token: &Token) -> bool {
+        self.keeper.refused(token.id, (self.uptime)()) == Refused::Retry
+    }
+
+    /// For logs and metrics.
+    pub fn state(&self) -> State {
+        self.keeper.state((self.uptime)())
+    }
+}
