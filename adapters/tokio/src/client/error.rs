@@ -19,9 +19,28 @@ pub enum SendError {
     TooLong,
 }
 
+impl SendError {
+    /// Whether nothing was sent.
+    pub(super) fn is_unsent(&self) -> bool {
+        match self {
+            Self::Insecure | Self::Setup(_) => true,
+            Self::Unreachable(error) => error.downcast_ref().is_some_and(reqwest::Error::is_connect),
+            Self::Timeout | Self::TooLong => false,
+        }
+    }
+}
+
 impl From<reqwest::Error> for SendError {
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() { Self::Timeout } else { Self::Unreachable(error.into()) }
+        // The URL may have what is for nobody's logs.
+        let error = error.without_url();
+        if error.is_timeout() {
+            Self::Timeout
+        } else if error.is_builder() {
+            Self::Setup(error.into())
+        } else {
+            Self::Unreachable(error.into())
+        }
     }
 }
 

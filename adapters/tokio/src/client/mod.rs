@@ -1,6 +1,19 @@
-//! The client: the core's flows, sent by reqwest.
+//! The client: a token that is kept for the APIs of a program, and the core's flows one by one, sent by reqwest.
 //!
-//! A flow writes its request, [`Transport::send`] sends it, and the flow reads what came back.
+//! [`ClientCredentials`] makes a client that calls APIs with a token which it gets, renews and replaces by itself:
+//!
+//! ```no_run
+//! use valetkey_tokio::client::ClientCredentials;
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let credentials = ClientCredentials::new("https://as.example/token", "reporter", "its-secret");
+//! let api = credentials.for_api("https://api.example").into_client()?;
+//! let notes = api.get("https://api.example/notes").await?.text().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For the other flows: one writes its request, [`Transport::send`] sends it, and the flow reads what came back.
 //!
 //! ```no_run
 //! use valetkey::client::{ClientAuth, ClientCredentials, Config, Outcome};
@@ -22,9 +35,12 @@
 //! # }
 //! ```
 
+mod api;
 mod error;
 mod transport;
 
+pub use crate::kept::{NoToken, SetupError};
+pub use api::{ApiClient, ApiError, ClientCredentials};
 pub use error::SendError;
 pub use transport::{Received, TIMEOUT, Transport};
 

@@ -61,12 +61,8 @@ impl Transport {
             return Err(SendError::Insecure);
         }
         let request = self.http.post(url).header(CONTENT_TYPE, content_type).header(ACCEPT, accept);
-        let request = match authorization.map(HeaderValue::from_str) {
-            Some(Ok(mut value)) => {
-                value.set_sensitive(true);
-                request.header(AUTHORIZATION, value)
-            }
-            Some(Err(_)) => return Err(SendError::Setup("the credentials cannot stand in a header".into())),
+        let request = match authorization.map(sensitive) {
+            Some(value) => request.header(AUTHORIZATION, value?),
             None => request,
         };
         receive(request.body(body.to_owned()).send().await?, cap).await
@@ -82,6 +78,19 @@ impl Transport {
         }
         receive(self.http.get(url).header(ACCEPT, accept).send().await?, cap).await
     }
+
+    /// Sends any request.
+    pub(super) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, SendError> {
+        Ok(self.http.execute(request).await?)
+    }
+}
+
+/// A header's value that is not for logs.
+pub(super) fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
+    let value = HeaderValue::from_str(text);
+    let mut value = value.map_err(|_| SendError::Setup("the credentials cannot stand in a header".into()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 async fn receive(mut response: reqwest::Response, cap: usize) -> Result<Received, SendError> {

@@ -1,0 +1,240 @@
+//! Requests to APIs with a token that is always good: the core's token keeper, driven by tasks.
+
+use super::transport::sensitive;
+use super::{SendError, Transport};
+use crate::kept::{self, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
+use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, Request, Response, StatusCode, Url};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
+use valetkey::client::keeper::{State, Ticket};
+use valetkey::text::uri;
+use valetkey::time::Uptime;
+use zeroize::Zeroizing;
+
+/// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.
+///
+/// ```no_run
+/// use valetkey_tokio::client::ClientCredentials;
+///
+/// # async fn run(secret: &str) -> Result<(), Box<dyn std::error::Error>> {
+/// let credentials = ClientCredentials::new("https://as.example/token", "reporter", secret);
+/// let api = credentials.for_api("https://api.example").into_client()?;
+/// let notes = api.get("https://api.example/notes").await?.text().await?;
+/// # Ok(()) }
+/// ```
+pub type ClientCredentials = kept::ClientCredentials<Transport>;
+
+/// Calls APIs with a token that is got when it is first needed, renewed ahead, by one task however many call, and replaced
+/// once when an API refuses it. Made by [`ClientCredentials::into_client`](kept::ClientCredentials::into_client); cheap to
+/// clone, and to be shared by tasks.
+///
+/// A good token is used while its renewal fails. When there is none, requests fail at once with the reason, and the server
+/// is asked again after a pause, which [`NoToken`] tells. A renewal runs in a task of its own, so that any caller may be
+/// dropped at any time. Its clock is tokio's.
+#[derive(Clone)]
+pub struct ApiClient(Arc<Shared>);
+
+struct Shared {
+    credentials: Credentials,
+    transport: Transport,
+    /// Of which only the origins count.
+    apis: Vec<Url>,
+    kept: Mutex<KeptToken>,
+    /// Tells those who wait that a ticket was handed back.
+    handed_back: Notify,
+}
+
+impl fmt::Debug for ApiClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiClient").field("credentials", &self.0.credentials).finish_non_exhaustive()
+    }
+}
+
+/// Why a request to an API got no answer.
+pub type ApiError = kept::ApiError<SendError>;
+
+impl ApiTransport for Transport {
+    type Client = ApiClient;
+
+    fn standard() -> Result<Self, SetupError> {
+        Self::new().map_err(|_| SetupError::Tls)
+    }
+
+    fn into_client(self, credentials: Credentials) -> Result<ApiClient, SetupError> {
+        let apis: Option<Vec<_>> = credentials.apis().iter().map(|api| origin(api)).collect();
+        let apis = apis.ok_or(SetupError::Api)?;
+        let began = Instant::now();
+        let uptime = move || Uptime(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
+        let kept = Mutex::new(KeptToken::new(Box::new(uptime))?);
+        Ok(ApiClient(Arc::new(Shared { credentials, transport: self, apis, kept, handed_back: Notify::new() })))
+    }
+}
+
+impl ApiClient {
+    /// A GET: see [`Self::send`].
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn get(&self, url: &str) -> Result<Response, ApiError> {
+        let url = Url::parse(url).map_err(|error| ApiError::Send(SendError::Setup(error.into())))?;
+        self.send(Request::new(Method::GET, url)).await
+    }
+
+    /// Sends a request with the token in its `Authorization` header, and once more with a new token if the API answers with
+    /// 401, unless its body is a stream. Any other status is the caller's to look at, as is a second 401; no redirect is
+    /// followed. It may take [`TIMEOUT`](super::TIMEOUT), with the reading of the body, or what the request says.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn send(&self, request: Request) -> Result<Response, ApiError> {
+        if !self.0.may_call(request.url()) {
+            return Err(ApiError::OtherOrigin);
+        }
+        let again = request.try_clone();
+        let token = self.token().await?;
+        let response = self.0.call(request, &token).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !self.0.kept().refused(&token) {
+            return Ok(response);
+        }
+        let Some(again) = again else { return Ok(response) };
+        // Its connection is given back before another one is waited for.
+        drop(response);
+        let token = self.token().await?;
+        self.0.call(again, &token).await
+    }
+
+    /// The state of the token, for logs and metrics.
+    pub fn state(&self) -> State {
+        self.0.kept().state()
+    }
+
+    /// A token that is good now.
+    async fn token(&self) -> Result<Token, NoToken> {
+        loop {
+            // It hears of what is handed back from now on.
+            let handed_back = self.0.handed_back.notified();
+            let next = self.0.kept().ask()?;
+            match next {
+                Next::Use(token) => return Ok(token),
+                Next::Renew { ticket, meanwhile } => {
+                    tokio::spawn(Arc::clone(&self.0).renew(ticket));
+                    if let Some(token) = meanwhile {
+                        return Ok(token);
+                    }
+                }
+                Next::Wait(pause) => {
+                    let _ = timeout(pause, handed_back).await;
+                }
+            }
+        }
+    }
+}
+
+/// An API as it was named. `None` if it is more than an origin, would have tokens sent in clear beyond this machine, or has a
+/// wildcard, which would mean nothing here.
+fn origin(api: &str) -> Option<Url> {
+    let url = Url::parse(api).ok().filter(|_| uri::is_endpoint(api) && !api.contains('*'))?;
+    let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (bare && has_no_user(&url)).then_some(url)
+}
+
+fn has_no_user(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+impl Shared {
+    /// By what reqwest itself reads in the URL. <https://www.rfc-editor.org/rfc/rfc6454#section-4>
+    fn may_call(&self, url: &Url) -> bool {
+        has_no_user(url) && self.apis.iter().any(|api| api.origin() == url.origin())
+    }
+
+    async fn call(&self, mut request: Request, token: &Token) -> Result<Response, ApiError> {
+        let bearer = Zeroizing::new(format!("Bearer {}", token.text()));
+        request.headers_mut().insert(AUTHORIZATION, sensitive(&bearer).map_err(ApiError::Send)?);
+        self.transport.execute(request).await.map_err(ApiError::Send)
+    }
+
+    /// Sends the one request that a ticket is for, and hands it back.
+    async fn renew(self: Arc<Self>, ticket: Ticket) {
+        let config = self.credentials.config().expect("it was checked when it was given");
+        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
+        match self.transport.send(&kept::request(&flow, &mut buf)).await {
+            Ok(received) => {
+                let mut scratch = received.scratch();
+                let answer = flow.response(received.response(), &mut scratch);
+                self.kept().answered(ticket, answer);
+            }
+            Err(error) => self.kept().unanswered(ticket, error.is_unsent()),
+        }
+        self.handed_back.notify_waiters();
+    }
+
+    /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
+    fn kept(&self) -> MutexGuard<'_, KeptToken> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_origin_names_an_api() {
+        for good in ["https://api.example", "https://api.example/", "https://API.example:443", "http://127.0.0.1:8081"]
+        {
+            assert!(origin(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "api.example",
+            "//api.example",
+            "/",
+            "http://api.example",
+            "https://api.example/v1",
+            "https://api.example?x",
+            "https://api.example#x",
+            "https://me@api.example",
+            "https://",
+            "https://*.example",
+            "ftp://api.example",
+            "https://api.example:99999",
+        ] {
+            assert_eq!(origin(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_differs_in_scheme_host_or_port_is_elsewhere() {
+        let credentials = ClientCredentials::new("https://as.example/token", "reporter", "s3cret");
+        let api = credentials.for_api("https://api.example").into_client().unwrap();
+        let may_call = |url: &str| Url::parse(url).is_ok_and(|url| api.0.may_call(&url));
+        for same in ["https://api.example", "https://API.example:443/a?b", "https://api.example/https://else.example"] {
+            assert!(may_call(same), "{same}");
+        }
+        for other in [
+            "http://api.example",
+            "https://api.example:444",
+            "https://api.example:99999",
+            "https://api.example.",
+            "https://xapi.example",
+            "https://api.example.evil.example",
+            "https://api.example@evil.example",
+            "https://me@api.example",
+            "https://:word@api.example",
+            "https://evil.example/api.example",
+            "https://evil.example\\@api.example",
+            "https://evil.example#@api.example",
+            "data:https://api.example",
+            "blob:https://api.example/notes",
+            "/notes",
+            "api.example:443",
+            "",
+        ] {
+            assert!(!may_call(other), "{other}");
+        }
+    }
+}
