@@ -253,7 +253,7 @@ fn an_answer_that_is_held_for_a_month_is_given_up() {
 }
 
 /// Of the client that authenticates: a code and its first tokens, and a refresh whose answer got lost.
-const LOST: [Command; 8] = [
+const LOST: [Command; 9] = [
     Command::Do(Request::Authorize { client: 0, subject: 0, part: false }),
     Command::Do(Request::Redeem { code: 0, wrong: Wrong::Nothing }),
     Command::Open(REFRESH),
@@ -261,7 +261,8 @@ const LOST: [Command; 8] = [
     Command::Step(0),
     Command::Step(0),
     Command::Crash(0),
-    Command::Clock(595),
+    Command::Clock(400),
+    Command::Clock(0), // each ninth request shows an assertion that was used
 ];
 const NEXT: Request = Request::Refresh { token: 1, foreign: false, scope: Scope::Unnamed };
 

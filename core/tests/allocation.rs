@@ -60,6 +60,7 @@ const GRANT: Grant<'_> = Grant {
     generation: 0,
     rotated_at: NOW,
     rotated_by: None,
+    seen_at: None,
 };
 
 const KEY: SigningKey<'_> = SigningKey {

@@ -283,6 +283,7 @@ fn grant(now: u64) -> Grant<'static> {
         generation: 0,
         rotated_at: UnixTime(now - 60),
         rotated_by: None,
+        seen_at: None,
     }
 }
 

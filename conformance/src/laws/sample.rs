@@ -90,6 +90,7 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             generation: if bit(2) { u32::MAX } else { bits },
             rotated_at: time(3),
             rotated_by: bit(2).then(|| digest(1)),
+            seen_at: bit(3).then(|| time(1)),
         }),
         Kind::Code => OwnedRecord::Code(OwnedCode {
             grant: digest(0),

@@ -54,6 +54,8 @@ pub(super) struct Refresh {
     rotated: Option<Rotated>,
     /// At which event its successor was first known to be used: rotated, or its access token seen.
     successor_used: Option<u64>,
+    /// At what time its access token was seen.
+    successor_seen: Option<u64>,
     /// Access and refresh token, once somebody saw them.
     successor: Option<(String, String)>,
 }
@@ -270,9 +272,10 @@ impl Ledger {
     }
 
     /// Whoever rotated a token to this pair has it, or somebody else does.
-    fn successor_used(&mut self, is_the: impl Fn(&(String, String)) -> bool) -> bool {
-        let before = self.refreshes.iter_mut().find(|refresh| refresh.successor.as_ref().is_some_and(&is_the));
-        before.map(|before| before.successor_used.get_or_insert(self.event)).is_some()
+    fn successor_used(&mut self, is_the: impl Fn(&(String, String)) -> bool) -> Option<&mut Refresh> {
+        let before = self.refreshes.iter_mut().find(|refresh| refresh.successor.as_ref().is_some_and(&is_the))?;
+        before.successor_used.get_or_insert(self.event);
+        Some(before)
     }
 
     /// An access token was seen, and closed the grace window of the refresh that it came of.
@@ -282,7 +285,9 @@ impl Ledger {
         };
         ensure(self.policy.grace_until_used, "a grace window was ended that does not wait")?;
         let text = self.accesses[token].text.clone();
-        ensure(self.successor_used(|(access, _)| *access == text), "a grace window was ended by a token of no refresh")
+        let before = self.successor_used(|(access, _)| *access == text);
+        before.ok_or("a grace window was ended by a token of no refresh")?.successor_seen = Some(facts.now);
+        Ok(())
     }
 
     fn begin(&mut self, key: Key, client: usize, subject: Option<usize>, consent: &'static str, began: u64) -> usize {
@@ -297,8 +302,10 @@ impl Ledger {
                 let code = &self.codes[code];
                 (code.grant, client, wrong == Wrong::Nothing && code.redeemed.is_some())
             }
-            Asked::Refresh { token, client, .. } => {
-                (self.refreshes[token].grant, client, self.refreshes[token].rotated.is_some())
+            Asked::Refresh { token, client, scope } => {
+                let Refresh { grant, rotated, .. } = self.refreshes[token];
+                let retry = rotated.is_some_and(|r| r.scope == scope) && self.waits(facts, token, client);
+                (grant, client, rotated.is_some() && (!retry || facts.successor_used_when_loaded))
             }
             Asked::RevokeRefresh { token, client } => (self.refreshes[token].grant, client, true),
             Asked::RevokeAccess { token, client } => {
@@ -371,6 +378,7 @@ impl Ledger {
                 grant,
                 rotated: None,
                 successor_used: None,
+                successor_seen: None,
                 successor: None,
             });
         }
@@ -409,8 +417,10 @@ impl Ledger {
         let since = rotated.map_or(0, |r| facts.now.abs_diff(r.now));
         let same = rotated.is_some_and(|r| r.scope == scope);
         let waits = same && self.waits(facts, token, client);
-        let waited = since >= u64::from(self.policy.refresh_grace);
-        let in_grace = same && !waited || waits && since < u64::from(self.policy.refresh_idle);
+        let grace = u64::from(self.policy.refresh_grace);
+        let seen = self.refreshes[token].successor_seen.filter(|_| client == CONFIDENTIAL);
+        let ended = since >= grace && seen.is_none_or(|at| facts.now.abs_diff(at) >= grace);
+        let in_grace = same && !ended || waits && since < u64::from(self.policy.refresh_idle);
         let (Some(access), Some(refresh)) = (&said.access, &said.refresh) else {
             let reuse = rotated.is_some_and(|r| r.event < facts.opened) && !in_grace && !waits && facts.conflicts == 0;
             let own = self.grants[grant].client == client;
@@ -422,7 +432,7 @@ impl Ledger {
         ensure(self.grants[grant].client == client, "another client refreshed")?;
         if !matches!(facts.applied, Some((_, true))) {
             ensure(in_grace, "the successor was given again outside the grace window")?;
-            let late = waited && facts.successor_used_when_loaded;
+            let late = ended && facts.successor_used_when_loaded;
             ensure(self.stale || !late, "the successor was given again though it was seen in use")?;
             ensure(self.stale || facts.live_when_loaded, "the successor was given again from an ended grant")?;
             ensure(self.stale || !facts.locked_when_loaded, "the successor was given again for a locked account")?;
@@ -439,7 +449,8 @@ impl Ledger {
 
     /// Whether the grace window waits for the client, as nobody is known to have used what it was sent.
     fn waits(&self, facts: &Facts, token: usize, client: usize) -> bool {
-        let used = self.refreshes[token].successor_used.is_some_and(|event| event < facts.opened);
+        // Nothing is committed by an answer that was given before, so that a look from before the use gives it once more.
+        let used = !self.stale && self.refreshes[token].successor_used.is_some_and(|event| event < facts.opened);
         self.policy.grace_until_used && client == CONFIDENTIAL && !used
     }
 
@@ -475,14 +486,9 @@ impl Ledger {
         let active = said.active.ok_or("introspection does not say whether the token is active")?;
         let live = facts.live_when_loaded && facts.now < access.expires;
         ensure(live || !active, "active, though revoked, ended or expired")?;
-        let waits =
-            |r: Rotated| self.policy.grace_until_used && facts.now >= r.now + u64::from(self.policy.refresh_grace);
         let newest = |refresh: &&Refresh| refresh.successor.as_ref().is_some_and(|(text, _)| *text == access.text);
-        let open = self
-            .refreshes
-            .iter()
-            .find(newest)
-            .is_some_and(|refresh| refresh.rotated.is_some_and(waits) && refresh.successor_used.is_none());
+        let refresh = self.refreshes.iter().find(newest);
+        let open = self.policy.grace_until_used && refresh.is_some_and(|refresh| refresh.successor_used.is_none());
         ensure(!active || !open, "an access token was seen in use and the grace window stays open")?;
         // A row that is swept under an old request is no longer found.
         ensure(active || !live || facts.clock_when_loaded >= access.expires, "inactive, though nothing ended it")?;

@@ -32,7 +32,10 @@ pub(super) struct Request {
 /// What there is to say of an active token.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Active {
-    pub(super) grant: Kept,
+    pub(super) client_id: Span,
+    pub(super) subject: Span,
+    pub(super) auth_time: UnixTime,
+    pub(super) acr: Span,
     pub(super) scope: Span,
     pub(super) resource: Span,
     pub(super) issued_at: UnixTime,
@@ -97,24 +100,22 @@ fn look_up(mut m: Machine<'_>, request: Request) -> Step<'_> {
 }
 
 pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
-    match decide(&mut m, found) {
-        Ok(active) => match active.and_then(|active| ends_grace(&m, &active.grant, found)) {
-            Some((grant, transition)) => {
-                Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Introspected(active) })
-            }
-            None => m.reply(Outcome::Introspected(active)),
-        },
-        Err(fault) => m.refuse(fault),
+    let (grant, active) = match decide(&mut m, found) {
+        Ok(Some(found)) => found,
+        Ok(None) => return m.reply(Outcome::Introspected(None)),
+        Err(fault) => return m.refuse(fault),
+    };
+    let then = Outcome::Introspected(Some(active));
+    match ends_grace(&m, &grant, found) {
+        Some((grant, transition)) => Step::Commit(NeedCommit { m, grant, transition, then }),
+        None => m.reply(then),
     }
 }
 
-/// What closes the grace window, if it waits for a use of this very token. Uses in the window's first seconds do not count,
-/// as another copy of the request may still be on its way then.
+/// What ends the grace window, if it waits for a use of this very token.
 fn ends_grace(m: &Machine<'_>, grant: &Kept, found: &Found<'_>) -> Option<(Kept, Transition)> {
     let Flow::Introspect(Request { presented: Some(presented), local: false, .. }) = m.flow else { return None };
-    let policy = &m.server.policy;
-    let waits = policy.grace_until_used && grant.rotated_by.is_some();
-    if !waits || m.now < grant.rotated_at.plus(policy.refresh_grace) {
+    if !m.server.policy.grace_until_used || grant.rotated_by.is_none() || grant.seen_at.is_some() {
         return None;
     }
     let key = m.server.key(grant.server_key)?;
@@ -124,11 +125,11 @@ fn ends_grace(m: &Machine<'_>, grant: &Kept, found: &Found<'_>) -> Option<(Kept,
     };
     let grant_at = found[0].as_ref().map(|(_, at)| *at)?;
     let seen = presented.access().is_some_and(|shown| shown.id == newest);
-    seen.then_some((Kept { rotated_by: None, ..*grant }, Transition::EndGrace { grant_at }))
+    seen.then_some((Kept { seen_at: Some(m.now), ..*grant }, Transition::EndGrace { grant_at }))
 }
 
 /// `None` if the token is not good now, or not for this caller.
-fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<Active>, Fault> {
+fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<(Kept, Active)>, Fault> {
     let Flow::Introspect(request) = m.flow else { return Err(Fault::BadRecord) };
     let (Some(presented), Some((Record::Grant(grant), _))) = (request.presented, &found[0]) else {
         return Ok(None);
@@ -156,7 +157,9 @@ fn decide(m: &mut Machine<'_>, found: &Found<'_>) -> Result<Option<Active>, Faul
         return Ok(None);
     }
     let grant = Kept::keep(key, grant, &mut m.scratch)?;
-    Ok(Some(Active { grant, scope, resource, issued_at, expires_at: expires_at.min(grant.expires_at) }))
+    let Kept { client_id, subject, auth_time, acr, .. } = grant;
+    let expires_at = expires_at.min(grant.expires_at);
+    Ok(Some((grant, Active { client_id, subject, auth_time, acr, scope, resource, issued_at, expires_at })))
 }
 
 /// The access token's row, if it is the presented token's and of the same grant.

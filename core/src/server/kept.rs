@@ -27,6 +27,7 @@ pub(super) struct Kept {
     pub(super) generation: u32,
     pub(super) rotated_at: UnixTime,
     pub(super) rotated_by: Option<Digest>,
+    pub(super) seen_at: Option<UnixTime>,
 }
 
 impl Kept {
@@ -51,6 +52,7 @@ impl Kept {
             generation: 0,
             rotated_at: issued_at,
             rotated_by: None,
+            seen_at: None,
         }
     }
 
@@ -75,6 +77,7 @@ impl Kept {
             generation: grant.generation,
             rotated_at: grant.rotated_at,
             rotated_by: grant.rotated_by,
+            seen_at: grant.seen_at,
         })
     }
 
@@ -97,6 +100,7 @@ impl Kept {
             generation: self.generation,
             rotated_at: self.rotated_at,
             rotated_by: self.rotated_by,
+            seen_at: self.seen_at,
         }
     }
 

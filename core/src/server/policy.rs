@@ -28,7 +28,7 @@ pub struct Policy {
     /// For how long after a rotation the same request gets the same successor; 0 for never.
     pub refresh_grace: u32,
     /// Whether a client that authenticates gets it even after that, until the successor is known to have arrived: it was
-    /// used to refresh, or introspection was shown its access token after [`refresh_grace`](Self::refresh_grace).
+    /// used to refresh, or introspection was shown its access token, [`refresh_grace`](Self::refresh_grace) ago.
     ///
     /// For clients that may lose an answer and come back hours later. Nothing is opened to who holds an old refresh token
     /// alone, and [RFC 9700 section 4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) asks for rotation only of

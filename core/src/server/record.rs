@@ -226,6 +226,8 @@ records! {
         rotated_at: [UnixTime],
         /// The refresh that made the current generation: SHA-256 over client, token, scope and resource.
         rotated_by: [Option<Digest>],
+        /// When introspection first saw the access token of that refresh in use, where a grace window waits for it.
+        seen_at: [Option<UnixTime>] default,
     }
 
     /// An authorization code. Filed under the SHA-256 of its secret.

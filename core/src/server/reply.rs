@@ -120,19 +120,18 @@ impl<'r> Reply<'r> {
 
     fn describe(&self, active: Option<&Active>) -> Introspection<'_> {
         let Some(active) = active else { return Introspection::INACTIVE };
-        let grant = active.grant.view(&self.m.scratch);
         Introspection {
             active: true,
             issuer: self.m.server.issuer(),
-            client_id: grant.client_id,
-            subject: grant.subject,
+            client_id: self.m.text(active.client_id),
+            subject: self.m.text(active.subject),
             scope: self.m.text(active.scope),
             audience: self.m.text(active.resource),
             issued_at: active.issued_at,
             not_before: UnixTime(0),
             expires_at: active.expires_at,
-            auth_time: (grant.auth_time != UnixTime(0)).then_some(grant.auth_time),
-            acr: grant.acr,
+            auth_time: (active.auth_time != UnixTime(0)).then_some(active.auth_time),
+            acr: self.m.text(active.acr),
         }
     }
 

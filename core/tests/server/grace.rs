@@ -78,12 +78,12 @@ fn rfc9700_4_14_2_02_an_old_token_is_reuse_once_an_api_was_shown_its_successors_
         let mut w = world();
         w.store.change_client("web", |client| client.access_token = format);
         let (first, second) = rotated(&mut w, "web");
-        w.now += 61;
         assert_eq!(w.introspect("rs", &second.access()).json()["active"], true, "{format:?}");
         assert_eq!(w.store.events.last(), Some(&EventKind::GraceEnded));
         let commits = w.counts.commits;
         assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
         assert_eq!(w.counts.commits, commits, "one commit in each rotation");
+        w.now += 60;
         ends_the_grant(&mut w, "web", &first.refresh());
     }
 }
@@ -99,12 +99,28 @@ fn what_the_device_had_before_proves_nothing() {
 }
 
 #[test]
-fn another_copy_of_the_request_harms_nothing_for_a_minute() {
+fn another_copy_of_the_request_harms_nothing_for_a_minute_after_the_use_is_seen() {
+    for (lost_for, copy_after, status) in [(0, 59, 200), (HOUR, 0, 200), (HOUR, 59, 200), (HOUR, 60, 400), (0, 60, 400)]
+    {
+        let mut w = world();
+        let (first, second) = rotated(&mut w, "web");
+        w.now += lost_for;
+        assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+        assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
+        w.now += copy_after;
+        assert_eq!(w.refresh("web", &first.refresh()).status, status, "{lost_for} {copy_after}");
+    }
+}
+
+#[test]
+fn each_rotation_waits_anew() {
     let mut w = world();
-    let (first, second) = rotated(&mut w, "web");
-    w.now += 59;
+    let (_, second) = rotated(&mut w, "web");
     assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
-    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+    w.now += HOUR;
+    let third = w.refresh("web", &second.refresh());
+    w.now += HOUR;
+    assert_eq!(w.refresh("web", &second.refresh()).refresh(), third.refresh());
 }
 
 #[test]
@@ -138,8 +154,8 @@ fn whoever_of_thief_and_device_comes_second_ends_the_grant_though_both_have_the_
     let (_, stolen) = rotated(&mut w, "web");
     w.now += 3 * HOUR;
     let of_the_thief = w.refresh("web", &stolen.refresh());
-    w.now += 61;
     assert_eq!(w.introspect("rs", &of_the_thief.access()).json()["active"], true);
+    w.now += 60;
     ends_the_grant(&mut w, "web", &stolen.refresh());
     assert!(!w.active(&of_the_thief.access()));
 

@@ -71,6 +71,7 @@ fn token(ends: UnixTime) -> Result<Put<'static>> {
         generation: 0,
         rotated_at: issued_at,
         rotated_by: None,
+        seen_at: None,
     };
     Ok(Put {
         key: Key { kind: Kind::Grant, id: Digest(grants::drawn()?) },

@@ -61,7 +61,7 @@ kinds! {
     ClientCredentialsIssued = "client_credentials_issued",
     /// A refresh token was rotated.
     Refreshed = "refreshed",
-    /// An access token was seen in use, which ends the grace window of the refresh that gave it.
+    /// An access token was seen in use, by which the grace window of the refresh that gave it ends.
     GraceEnded = "grace_ended",
     /// An old refresh token came outside the grace window: its grant was ended.
     RefreshReplayed = "refresh_replayed",

@@ -15,6 +15,7 @@ use crate::server::record::{Digest, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
 use crate::server::sign::issue;
 use crate::server::step::{Machine, NeedCommit, Step, Transition, usable};
+use crate::time::UnixTime;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
     if !m.caller.grant_types.refresh_token {
@@ -87,6 +88,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     }
     kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
     kept.rotated_by = Some(same);
+    kept.seen_at = None;
     let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
     Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens))
 }
@@ -119,13 +121,13 @@ fn older(
     let policy = &m.server.policy;
     let direct = token.generation.checked_add(1) == Some(kept.generation);
     // Both directions, as the clocks of two servers differ by a little.
-    let apart = m.now.since(kept.rotated_at).max(kept.rotated_at.since(m.now));
-    let young = apart < policy.refresh_grace;
-    // Introspection takes `rotated_by` away when it sees the successor's access token used.
-    let waits = policy.grace_until_used && m.caller.confidential;
-    if direct && (young || waits) && kept.rotated_by == Some(same) {
+    let apart = |then: UnixTime| m.now.since(then).max(then.since(m.now));
+    let young = |then| apart(then) < policy.refresh_grace;
+    // Another copy of a late request may be under way still when the use of what it gave is seen.
+    let waits = policy.grace_until_used && m.caller.confidential && kept.seen_at.is_none_or(young);
+    if direct && (young(kept.rotated_at) || waits) && kept.rotated_by == Some(same) {
         // What waited for longer than the successor may lie unused would be given in vain.
-        if !young && m.now >= kept.rotated_at.plus(policy.refresh_idle) {
+        if apart(kept.rotated_at) >= policy.refresh_idle {
             return Err(Fault::ExpiredGrant);
         }
         if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
