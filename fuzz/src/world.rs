@@ -7,7 +7,7 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
+    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
     secret_digest, token,
 };
 use valetkey::text::base64;
@@ -159,7 +159,7 @@ fn registered() -> Store {
 }
 
 /// Different bytes for each number, as entropy would be.
-pub fn entropy(n: u64) -> Entropy<ENTROPY> {
+pub fn entropy<const N: usize>(n: u64) -> Entropy<N> {
     let mut state = n;
     Entropy::new(std::array::from_fn(|_| {
         // SplitMix64.

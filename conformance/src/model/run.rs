@@ -10,8 +10,8 @@ use valetkey::server::record::{
     AccessTokenFormat, Account, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record,
 };
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect,
-    reopen, revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect, reopen,
+    revoke, secret_digest, token,
 };
 use valetkey::text::base64;
 use valetkey::time::UnixTime;
@@ -188,9 +188,9 @@ impl<S: Store> World<S> {
         Facts::new(asked, self.ledger.now, self.ledger.event, self.assertions.len() - 1)
     }
 
-    fn entropy(&mut self) -> Entropy<ENTROPY> {
+    fn entropy<const N: usize>(&mut self) -> Entropy<N> {
         self.drawn += 1;
-        let mut bytes = [0; ENTROPY];
+        let mut bytes = [0; N];
         for (i, chunk) in bytes.chunks_mut(32).enumerate() {
             chunk.copy_from_slice(&secret_digest(&format!("{} {i}", self.drawn)).0[..chunk.len()]);
         }
@@ -234,7 +234,7 @@ impl<S: Store> World<S> {
     }
 
     fn start<'r>(&mut self, server: &'r Server<'r>, facts: &Facts, room: &'r mut [u8]) -> Step<'r> {
-        let (now, seed) = (self.now(), self.entropy());
+        let (now, seed, authorize_seed) = (self.now(), self.entropy(), self.entropy());
         let Ledger { codes, accesses, refreshes, pendings, .. } = &self.ledger;
         let assertion = &self.assertions[facts.assertion];
         let post = |client: usize, body: String| match client {
@@ -243,10 +243,10 @@ impl<S: Store> World<S> {
         };
         let (client, body) = match facts.asked {
             Asked::Authorize { client, pending: None, .. } => {
-                return authorize(server, &AuthorizeRequest { query: &query(client) }, now, seed, room);
+                return authorize(server, &AuthorizeRequest { query: &query(client) }, now, authorize_seed, room);
             }
             Asked::Authorize { pending: Some(pending), .. } => {
-                return reopen(server, &pendings[pending].sealed, BROWSER, now, seed, room);
+                return reopen(server, &pendings[pending].sealed, BROWSER, now, authorize_seed, room);
             }
             Asked::ClientCredentials => (0, "grant_type=client_credentials&scope=read+write".to_owned()),
             Asked::Redeem { code, client, wrong } => {

@@ -15,7 +15,7 @@ use super::record::{Client, Digest, GrantState, Record};
 use super::reply::Outcome;
 use super::step::{Flow, KeptCode, Machine, NeedCommit, Step, Transition};
 use super::token::{check_list, check_resources};
-use super::{ENTROPY, Server, seed};
+use super::{AUTHORIZE_ENTROPY, Server, seed};
 use crate::error::TooSmall;
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};
@@ -54,10 +54,20 @@ pub(super) struct Request {
     /// What is wrong with the parameters, to be said once it is known where to.
     fault: Option<Fault>,
     client_name: Span,
+    pub(super) ids: Ids,
     /// The pending request that this one was reopened from, and when that expires.
     pub(super) pending: Option<(Key, UnixTime)>,
     /// What the person said; kept over conflicts, as nobody is asked twice.
     owner: Option<Answered>,
+}
+
+/// What is drawn for this endpoint alone. No secrets: both stand where others can read them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ids {
+    /// Of the grant.
+    salt: Digest,
+    /// Of the request, if it is paused.
+    pub(super) pending: Digest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +117,7 @@ pub fn authorize<'r>(
     server: &'r Server<'r>,
     request: &AuthorizeRequest<'_>,
     now: UnixTime,
-    seed: Entropy<ENTROPY>,
+    seed: Entropy<AUTHORIZE_ENTROPY>,
     scratch: &'r mut [u8],
 ) -> Step<'r> {
     begin(server, request.query, None, now, seed, Scratch::new(scratch))
@@ -118,14 +128,16 @@ pub(super) fn begin<'r>(
     query: &str,
     pending: Option<(Key, UnixTime)>,
     now: UnixTime,
-    seed: Entropy<ENTROPY>,
+    seed: Entropy<AUTHORIZE_ENTROPY>,
     mut scratch: Scratch<'r>,
 ) -> Step<'r> {
     let (caller, request) = match read(query, pending, &mut scratch) {
         Ok((caller, request)) => (Ok(caller), request),
         Err(fault) => (Err(fault), Request::NONE),
     };
-    Machine::new(server, now, seed, scratch, Flow::Authorize(request)).begin(caller)
+    let ids = Ids { salt: Digest(seed.part(seed::SALT)), pending: Digest(seed.part(seed::PENDING)) };
+    let flow = Flow::Authorize(Request { ids, ..request });
+    Machine::new(server, now, Entropy::new(seed.part(0)), scratch, flow).begin(caller)
 }
 
 impl Request {
@@ -143,6 +155,7 @@ impl Request {
         max_age: None,
         fault: None,
         client_name: Span::EMPTY,
+        ids: Ids { salt: Digest([0; 32]), pending: Digest([0; 32]) },
         pending: None,
         owner: None,
     };
@@ -453,7 +466,7 @@ fn issue(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<(K
         acr: owner.acr,
         amr: owner.amr,
         account,
-        salt: Digest(m.seed.part(seed::SALT)),
+        salt: request.ids.salt,
         ..Kept::new(locator.grant(), m.caller.client_id, m.now, expires_at)
     };
     let code = KeptCode {

@@ -126,9 +126,12 @@ use assertion::ClientKeys;
 use core::fmt;
 use record::AccessTokenFormat;
 
-/// Bytes of [`Entropy`](crate::secret::Entropy) that a request to any endpoint takes, drawn for that request alone:
-/// `Entropy::<ENTROPY>::new(drawn)`.
-pub const ENTROPY: usize = 120;
+/// Bytes of [`Entropy`](crate::secret::Entropy) that a request to the token, revocation or introspection endpoint takes, drawn
+/// for that request alone: `Entropy::<ENTROPY>::new(drawn)`.
+pub const ENTROPY: usize = 56;
+
+/// The same for a request to the authorization endpoint, and for one that is reopened.
+pub const AUTHORIZE_ENTROPY: usize = 120;
 
 /// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records. An
 /// assertion and the keys that check it are taken apart there too, so that of these not all can be as long as they may. For short requests and records 2 KiB are enough; with too little the reply is `server_error`, and
@@ -139,9 +142,10 @@ pub const SCRATCH: usize = 24 * 1024;
 mod seed {
     pub(super) const LOCATOR: usize = 0;
     pub(super) const SECRET: usize = 16;
-    pub(super) const SALT: usize = 48;
-    pub(super) const PENDING: usize = 80;
-    pub(super) const CHANGE: usize = 112;
+    pub(super) const CHANGE: usize = 48;
+    // Of the authorization endpoint only.
+    pub(super) const SALT: usize = 56;
+    pub(super) const PENDING: usize = 88;
 }
 
 /// What every endpoint is given: the issuer, the policy and the keys.

@@ -9,7 +9,7 @@ use super::credential::{ServerKey, push_base64};
 use super::fault::Fault;
 use super::record::Digest;
 use super::step::{Flow, Machine, Step};
-use super::{ENTROPY, Server, seed};
+use super::{AUTHORIZE_ENTROPY, Server};
 use crate::error::TooSmall;
 use crate::secret::{Entropy, ct_eq};
 use crate::text::base64;
@@ -38,7 +38,7 @@ pub(super) fn seal<'b>(
         // Reopened and sealed once more, it is still the same pending request.
         let (id, expires_at) = match request.pending {
             Some((key, expires_at)) => (key.id, expires_at),
-            None => (Digest(m.seed.part(seed::PENDING)), m.now.plus(m.server.policy().pending_lifetime)),
+            None => (request.ids.pending, m.now.plus(m.server.policy().pending_lifetime)),
         };
         let query = m.text(request.query);
         let browser = sha256(&[browser.as_bytes()]);
@@ -67,13 +67,16 @@ pub fn reopen<'r>(
     sealed: &str,
     browser: &str,
     now: UnixTime,
-    seed: Entropy<ENTROPY>,
+    seed: Entropy<AUTHORIZE_ENTROPY>,
     scratch: &'r mut [u8],
 ) -> Step<'r> {
     let scratch = Scratch::new(scratch);
     match open(server, sealed, browser, now) {
         Ok((pending, query)) => authorize::begin(server, query, Some(pending), now, seed, scratch),
-        Err(fault) => Machine::new(server, now, seed, scratch, Flow::Authorize(Request::NONE)).refuse(fault),
+        Err(fault) => {
+            let seed = Entropy::new(seed.part(0));
+            Machine::new(server, now, seed, scratch, Flow::Authorize(Request::NONE)).refuse(fault)
+        }
     }
 }
 

@@ -11,8 +11,8 @@ use valetkey::server::record::{
     AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record,
 };
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step,
-    authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
+    introspect, introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -113,8 +113,8 @@ impl World {
         world
     }
 
-    /// Secret bytes, but for those that become identifiers: salt, pending request and change. They may be shown.
-    fn draw(&mut self) -> Entropy<ENTROPY> {
+    /// Secret bytes, but for those that become identifiers: change, salt and pending request. They may be shown.
+    fn draw<const N: usize>(&mut self) -> Entropy<N> {
         self.draws += 1;
         let mut bytes = hush();
         bytes[48..].fill(self.draws);

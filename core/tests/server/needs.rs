@@ -65,27 +65,28 @@ impl Any {
     }
 
     fn start<'r>(&self, w: &mut World, scratch: &'r mut [u8]) -> Step<'r> {
-        let (now, content_type, seed) = (w.now(), Header::One(FORM), w.entropy());
+        let (now, content_type) = (w.now(), Header::One(FORM));
         let with = |client, params: &[(&str, &str)]| credentials(client, params);
         match self {
-            Self::Authorize(query) => authorize(w.server, &AuthorizeRequest { query }, now, seed, scratch),
-            Self::Reopen(sealed) => reopen(w.server, sealed, BROWSER, now, seed, scratch),
+            Self::Authorize(query) => authorize(w.server, &AuthorizeRequest { query }, now, w.entropy(), scratch),
+            Self::Reopen(sealed) => reopen(w.server, sealed, BROWSER, now, w.entropy(), scratch),
             Self::Token(client, params) => {
                 let (header, body) = with(client, &params.iter().map(|(n, v)| (*n, v.as_str())).collect::<Vec<_>>());
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
-                token(w.server, &FormRequest { authorization, content_type, body: body.as_bytes() }, now, seed, scratch)
+                let request = FormRequest { authorization, content_type, body: body.as_bytes() };
+                token(w.server, &request, now, w.entropy(), scratch)
             }
             Self::Revoke(client, text) => {
                 let (header, body) = with(client, &[("token", text)]);
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
                 let request = FormRequest { authorization, content_type, body: body.as_bytes() };
-                revoke(w.server, &request, now, seed, scratch)
+                revoke(w.server, &request, now, w.entropy(), scratch)
             }
             Self::Introspect(client, text) => {
                 let (header, body) = with(client, &[("token", text)]);
                 let authorization = header.as_deref().map_or(Header::Absent, Header::One);
                 let request = FormRequest { authorization, content_type, body: body.as_bytes() };
-                introspect(w.server, &request, now, seed, scratch)
+                introspect(w.server, &request, now, w.entropy(), scratch)
             }
             Self::Local(text) => introspect_local(w.server, SecretText::new(text), now, scratch),
         }

@@ -10,8 +10,8 @@ use valetkey::server::record::{
     AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord,
 };
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
-    introspect, introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize, introspect,
+    introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -269,9 +269,9 @@ impl World {
     }
 
     /// Never the same twice, and the same in every run.
-    pub(crate) fn entropy(&mut self) -> Entropy<ENTROPY> {
+    pub(crate) fn entropy<const N: usize>(&mut self) -> Entropy<N> {
         self.drawn += 1;
-        let mut bytes = [0; ENTROPY];
+        let mut bytes = [0; N];
         for (i, chunk) in bytes.chunks_mut(32).enumerate() {
             let digest = secret_digest(&format!("{} {i}", self.drawn)).0;
             chunk.copy_from_slice(&digest[..chunk.len()]);

@@ -15,7 +15,7 @@ use crate::store::Store;
 use std::fmt;
 use valetkey::secret::Entropy;
 use valetkey::server::fault::Fault;
-use valetkey::server::{AuthorizeRequest, ENTROPY, MAX_REQUEST, NeedOwner, Owner, SCRATCH, Server, Step};
+use valetkey::server::{AUTHORIZE_ENTROPY, AuthorizeRequest, MAX_REQUEST, NeedOwner, Owner, SCRATCH, Server, Step};
 use valetkey::server::{authorize, reopen};
 use valetkey::time::UnixTime;
 
@@ -93,7 +93,7 @@ impl<S: Store> AuthorizationServer<S> {
         &self,
         browser: &str,
         page: impl FnOnce(&NeedOwner<'_>, &str) -> T,
-        begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<ENTROPY>, &'r mut [u8]) -> Step<'r>,
+        begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<AUTHORIZE_ENTROPY>, &'r mut [u8]) -> Step<'r>,
     ) -> Result<T, Answer> {
         let Ok((now, seed)) = edge() else { return Err(Answer::Page(Fault::Unavailable)) };
         let (server, mut scratch) = (self.view(&[]), vec![0; SCRATCH]);

@@ -9,8 +9,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed};
 use valetkey::server::record::{AccessTokenFormat, Account, Client, ClientAuth, GrantTypes};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, Owner, Policy, SCRATCH, Server, ServerKey, authorize, register_account, register_client,
-    secret_digest,
+    AUTHORIZE_ENTROPY, AuthorizeRequest, Owner, Policy, SCRATCH, Server, ServerKey, authorize, register_account,
+    register_client, secret_digest,
 };
 use valetkey::time::UnixTime;
 use valetkey_server::database::key_file;
@@ -87,7 +87,7 @@ pub(crate) async fn code<S: Store>(store: &S) -> Result<String> {
         CLIENT.0
     );
     let (mut scratch, request) = (vec![0; SCRATCH], AuthorizeRequest { query: &query });
-    let seed = Entropy::<ENTROPY>::new(drawn()?);
+    let seed = Entropy::<AUTHORIZE_ENTROPY>::new(drawn()?);
     let step = authorize(&server, &request, now()?, seed, &mut scratch);
     let End::Owner(need) = drive(step, store, None, None).await else { return Err("nobody was asked".into()) };
     let owner = Owner::Approved { subject: SUBJECT, auth_time: now()?, acr: "", amr: "", scope: "read write" };

@@ -24,7 +24,8 @@ use std::sync::Arc;
 use valetkey::secret::Entropy;
 use valetkey::server::fault::Fault;
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, Endpoint, MAX_REQUEST, NeedOwner, Owner, SCRATCH, Server, Step, authorize, reopen,
+    AUTHORIZE_ENTROPY, AuthorizeRequest, Endpoint, MAX_REQUEST, NeedOwner, Owner, SCRATCH, Server, Step, authorize,
+    reopen,
 };
 use valetkey::time::UnixTime;
 
@@ -132,7 +133,7 @@ impl<S: Store> AuthorizationServer<S> {
     async fn ask(
         &self,
         browser: &str,
-        begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<ENTROPY>, &'r mut [u8]) -> Step<'r>,
+        begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<AUTHORIZE_ENTROPY>, &'r mut [u8]) -> Step<'r>,
     ) -> Begun {
         let Ok((now, seed)) = edge() else { return Begun::Done(Answer::Page(Fault::Unavailable)) };
         let keys = self.keys();

@@ -294,8 +294,8 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Header<'_> {
 }
 
 /// The time, and bytes that are drawn for one request and never used again.
-fn edge() -> Result<(UnixTime, Entropy<ENTROPY>), String> {
-    let mut seed = [0; ENTROPY];
+fn edge<const N: usize>() -> Result<(UnixTime, Entropy<N>), String> {
+    let mut seed = [0; N];
     getrandom::fill(&mut seed).map_err(|error| format!("the operating system gives no random bytes: {error}"))?;
     let now = now().ok_or("the system's clock stands before 1970; set it")?;
     Ok((now, Entropy::new(seed)))
