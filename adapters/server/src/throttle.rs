@@ -4,8 +4,7 @@
 //! at once are slowed down like a thousand in a row.
 
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use valetkey::server::record::Digest as ClientDigest;
 
@@ -79,7 +78,7 @@ impl Throttle {
     /// [`Self::begin`] counted. It is not given back the others, or an attacker would only have to log in to an account
     /// of his own between guesses.
     pub fn succeeded(&mut self, account: &str, address: IpAddr) {
-        self.accounts.entries.remove(&digest(account));
+        self.accounts.remove(&digest(account));
         self.addresses.refund(&Network::of(address));
     }
 }
@@ -97,11 +96,16 @@ pub struct Guesses {
 
 impl Default for Guesses {
     fn default() -> Self {
-        Self { failures: Table::new(CLIENT, CAPACITY), all_free: 0 }
+        Self::with_capacity(CAPACITY)
     }
 }
 
 impl Guesses {
+    /// Remembers at most `capacity` clients at their addresses.
+    fn with_capacity(capacity: usize) -> Self {
+        Self { failures: Table::new(CLIENT, capacity), all_free: 0 }
+    }
+
     /// Whether any request may have to wait; if not, none need be asked about.
     pub fn someone_waits(&self, now: impl FnOnce() -> u64) -> bool {
         self.all_free > 0 && now() < self.all_free
@@ -125,12 +129,21 @@ impl Guesses {
     }
 }
 
+/// As many entries as it has room for, in sets of a few: which set a key belongs to nobody outside can tell.
+///
+/// Where a set is full, a newcomer takes an entry over together with its failures. So nobody can rid himself of failures by
+/// sending others under ten thousand names: where they drive his entry out, he begins anew with no fewer than the fewest of
+/// his set, and to raise those by one takes a failure for each entry there is. Whoever does not fail has no entry, and never
+/// waits on account of others.
 #[derive(Debug)]
 struct Table<K> {
     policy: Policy,
-    capacity: usize,
-    entries: HashMap<K, Entry>,
+    sets: Vec<Vec<(K, Entry)>>,
+    hasher: RandomState,
 }
+
+/// Entries in a set: to look at all of them takes no time that a flood could make felt.
+const IN_A_SET: usize = 8;
 
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -139,23 +152,47 @@ struct Entry {
     not_before: u64,
 }
 
+impl Entry {
+    const fn waiting(&self, now: u64) -> u64 {
+        self.not_before.saturating_sub(now)
+    }
+}
+
 impl<K: Eq + Hash + Copy> Table<K> {
     fn new(policy: Policy, capacity: usize) -> Self {
-        Self { policy, capacity: capacity.max(1), entries: HashMap::new() }
+        let sets = vec![Vec::new(); capacity.div_ceil(IN_A_SET).max(1)];
+        Self { policy, sets, hasher: RandomState::new() }
+    }
+
+    fn place(&self, key: &K) -> usize {
+        let sets = u64::try_from(self.sets.len()).unwrap_or(u64::MAX);
+        usize::try_from(self.hasher.hash_one(key) % sets).unwrap_or_default()
     }
 
     fn wait(&self, key: &K, now: u64) -> u64 {
-        self.entries.get(key).map_or(0, |entry| entry.not_before.saturating_sub(now))
+        let set = &self.sets[self.place(key)];
+        set.iter().find(|(known, _)| known == key).map_or(0, |(_, entry)| entry.waiting(now))
     }
 
     /// Counts a failure, and tells when the next attempt may come.
     fn charge(&mut self, key: K, now: u64) -> u64 {
-        if !self.entries.contains_key(&key) && self.entries.len() >= self.capacity {
-            self.evict(now);
-        }
-        let policy = self.policy;
-        let entry = self.entries.entry(key).or_insert(Entry { failures: 0, last: now, not_before: now });
-        if now.saturating_sub(entry.last) > policy.forget {
+        let (policy, place) = (self.policy, self.place(&key));
+        let set = &mut self.sets[place];
+        let at = set.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            if set.len() < IN_A_SET {
+                set.push((key, Entry { failures: 0, last: now, not_before: now }));
+                return set.len() - 1;
+            }
+            let least = set.iter().enumerate().min_by_key(|(_, (_, entry))| {
+                let failures = if policy.forgets(entry, now) { 0 } else { entry.failures };
+                (entry.waiting(now), failures, entry.last)
+            });
+            let at = least.map_or(0, |(at, _)| at);
+            set[at].0 = key;
+            at
+        });
+        let entry = &mut set[at].1;
+        if policy.forgets(entry, now) {
             entry.failures = 0;
         }
         entry.failures = entry.failures.saturating_add(1);
@@ -165,29 +202,33 @@ impl<K: Eq + Hash + Copy> Table<K> {
     }
 
     fn refund(&mut self, key: &K) {
-        if let Some(entry) = self.entries.get_mut(key) {
+        let place = self.place(key);
+        let set = &mut self.sets[place];
+        if let Some((_, entry)) = set.iter_mut().find(|(known, _)| known == key) {
             entry.failures = entry.failures.saturating_sub(1);
             entry.not_before = entry.last;
             if entry.failures == 0 {
-                self.entries.remove(key);
+                self.remove(key);
             }
         }
     }
 
-    /// Makes room: of those that need not wait any more the one that has been idle for longest, else the one that may
-    /// try soonest, so that a flood of new names does not set free who is being held back for long.
-    fn evict(&mut self, now: u64) {
-        let oldest = self.entries.iter().min_by_key(|(_, entry)| {
-            let waiting = entry.not_before.saturating_sub(now);
-            (waiting, entry.last)
-        });
-        if let Some(key) = oldest.map(|(key, _)| *key) {
-            self.entries.remove(&key);
-        }
+    fn remove(&mut self, key: &K) {
+        let place = self.place(key);
+        self.sets[place].retain(|(known, _)| known != key);
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.sets.iter().map(Vec::len).sum()
     }
 }
 
 impl Policy {
+    const fn forgets(&self, entry: &Entry, now: u64) -> bool {
+        now.saturating_sub(entry.last) > self.forget
+    }
+
     /// Nothing for the free failures, then 1, 2, 4 .. seconds.
     fn backoff(self, failures: u32) -> u64 {
         match failures.checked_sub(self.free) {
@@ -314,7 +355,7 @@ mod tests {
             assert_eq!(throttle.begin(&name, HOME, 100), Ok(()));
             throttle.succeeded(&name, HOME);
         }
-        assert_eq!(throttle.addresses.entries.len(), 0);
+        assert_eq!(throttle.addresses.len(), 0);
     }
 
     #[test]
@@ -324,7 +365,7 @@ mod tests {
             assert_eq!(throttle.begin("alice", HOME, 100), Ok(()));
             throttle.not_judged("alice", HOME);
         }
-        assert_eq!((throttle.accounts.entries.len(), throttle.addresses.entries.len()), (0, 0));
+        assert_eq!((throttle.accounts.len(), throttle.addresses.len()), (0, 0));
     }
 
     #[test]
@@ -366,27 +407,71 @@ mod tests {
         assert_ne!(Network::of(ip("192.0.2.1")), Network::of(ip("192.0.2.2")));
     }
 
-    #[test]
-    fn memory_is_bounded_and_who_is_held_back_stays_so() {
-        let mut throttle = Throttle::with_capacity(100);
-        for n in 0..5 {
-            throttle.begin("alice", somewhere(n), 100).unwrap();
-        }
-        for n in 0..10_000 {
-            throttle.begin(&format!("user{n}"), somewhere(n), 100).unwrap();
-        }
-        assert_eq!(throttle.accounts.entries.len(), 100);
-        assert_eq!(throttle.addresses.entries.len(), 100);
-        assert_eq!(throttle.begin("alice", HOME, 100), Err(Wait(1)));
+    /// What a stranger guesses of one client's secret from one address in these seconds, who fails under as many other names
+    /// before each guess.
+    fn guessed(guesses: &mut Guesses, seconds: std::ops::Range<u64>, names: u32) -> usize {
+        let (victim, mut name) = (valetkey::server::secret_digest("victim"), 0);
+        let mut guess = |now| {
+            for _ in 0..names {
+                name += 1;
+                guesses.failed(valetkey::server::secret_digest(&format!("{now} {name}")), HOME, now);
+            }
+            let may = guesses.ask(victim, HOME, now).is_ok();
+            if may {
+                guesses.failed(victim, HOME, now);
+            }
+            may
+        };
+        seconds.filter(|now| guess(*now)).count()
     }
 
     #[test]
-    fn of_those_not_waiting_the_longest_idle_makes_room() {
-        let mut throttle = Throttle::with_capacity(2);
-        throttle.begin("old", somewhere(1), 100).unwrap();
-        throttle.begin("new", somewhere(2), 200).unwrap();
-        throttle.begin("next", somewhere(3), 300).unwrap();
-        assert!(!throttle.accounts.entries.contains_key(&digest("old")));
-        assert!(throttle.accounts.entries.contains_key(&digest("new")));
+    fn a_guess_takes_as_many_failures_under_other_names_as_are_remembered() {
+        for before in [0, 30] {
+            let mut guesses = Guesses::with_capacity(1_000);
+            // Names that failed often stay longer than those that come and go.
+            let lasting = (0..2_000).map(|n| valetkey::server::secret_digest(&format!("lasting {n}")));
+            lasting.for_each(|name| (0..before).for_each(|_| guesses.failed(name, HOME, 0)));
+            let with = guessed(&mut guesses, 0..400, 250);
+            let bought = (2_000 * before + 400 * 250) / 1_000;
+            assert!(with <= 20 + bought, "{with} guesses in 400 seconds, after {before} failures of others");
+            assert_eq!(guesses.failures.len(), 1_000, "memory is bounded");
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_fail_is_not_held_up_by_a_flood() {
+        let mut guesses = Guesses::with_capacity(1_000);
+        guessed(&mut guesses, 0..100, 1_000);
+        for n in 0..1_000 {
+            let honest = valetkey::server::secret_digest(&format!("honest {n}"));
+            assert_eq!(guesses.ask(honest, HOME, 100), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_flood_of_failures_that_are_forgotten_leaves_nothing_to_newcomers() {
+        let mut guesses = Guesses::with_capacity(1_000);
+        guessed(&mut guesses, 0..100, 1_000);
+        assert_eq!(guessed(&mut guesses, 4_000..4_020, 0), 20, "none of them waits");
+    }
+
+    #[test]
+    fn logins_are_remembered_within_bounds() {
+        let mut throttle = Throttle::with_capacity(104);
+        for n in 0..10_000 {
+            throttle.begin(&format!("user{n}"), somewhere(n), 100).unwrap();
+        }
+        assert_eq!((throttle.accounts.len(), throttle.addresses.len()), (104, 104));
+    }
+
+    #[test]
+    fn of_those_not_waiting_who_failed_least_and_longest_ago_makes_room() {
+        let mut throttle = Throttle::with_capacity(IN_A_SET);
+        for (n, name) in (0..).zip(["twice", "old", "c", "d", "e", "f", "g", "h", "twice", "next"]) {
+            throttle.begin(name, somewhere(n), 100 + u64::from(n)).unwrap();
+        }
+        let known = |name| throttle.accounts.sets[0].iter().any(|(known, _)| *known == digest(name));
+        assert!(known("twice") && !known("old") && known("c") && known("next"));
     }
 }
