@@ -343,8 +343,7 @@ impl<'r> NeedCommit<'r> {
         let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
         let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
         // Filled in where it is handed out: it is too long to be moved about.
-        let mut change =
-            Change { id: self.id(), puts: [None; 6], holds: self.holds(index), event: Some(self.event()) };
+        let mut change = Change { id: self.id(), puts: [None; 6], holds: self.holds(index), event: Some(self.event()) };
         let puts = &mut change.puts;
         match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {

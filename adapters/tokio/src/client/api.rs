@@ -146,9 +146,11 @@ fn has_no_user(url: &Url) -> bool {
 }
 
 impl Shared {
-    /// By what reqwest itself reads in the URL. <https://www.rfc-editor.org/rfc/rfc6454#section-4>
+    /// By what reqwest itself reads in the URL; a `blob:` has the origin of the URL within.
+    /// <https://www.rfc-editor.org/rfc/rfc6454#section-4>
     fn may_call(&self, url: &Url) -> bool {
-        has_no_user(url) && self.apis.iter().any(|api| api.origin() == url.origin())
+        let same = |api: &Url| api.scheme() == url.scheme() && api.origin() == url.origin();
+        has_no_user(url) && self.apis.iter().any(same)
     }
 
     async fn call(&self, mut request: Request, token: &Token) -> Result<Response, ApiError> {
