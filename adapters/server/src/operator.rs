@@ -8,6 +8,7 @@ pub mod cli;
 
 mod audit;
 mod client;
+mod client_change;
 mod client_keys;
 pub(crate) mod clock;
 mod db;

@@ -73,6 +73,10 @@ pub enum ClientCommand {
         #[command(flatten)]
         format: Format,
     },
+    /// Change what a client may do, or how it proves who it is. What is not named stays.
+    ///
+    /// What is taken away is taken from its grants too, from their next refresh on.
+    Change(ClientChange),
     /// Remove a client and end its grants. Its id is not used again.
     ///
     /// If it breaks off, say it again: it goes on.
@@ -140,6 +144,43 @@ pub struct ClientAdd {
     /// What its signed access tokens are signed with, as `keys list` shows it [default: ES256].
     #[arg(long, value_name = "ALG", value_parser = read_algorithm)]
     pub token_alg: Option<Algorithm>,
+    /// As JSON.
+    #[command(flatten)]
+    pub format: Format,
+}
+
+/// What is changed of a client.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct ClientChange {
+    /// Its id.
+    pub client_id: String,
+    /// What people are shown.
+    #[arg(long)]
+    pub name: Option<String>,
+    /// Where its codes may be sent, in place of all that were; may be said several times. An empty one takes all away.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    pub redirect_uris: Vec<String>,
+    /// A grant that it may use, in place of all that it could; may be said several times.
+    #[arg(long = "grant", value_name = "GRANT")]
+    pub grants: Vec<GrantType>,
+    /// Scopes that it may have, with spaces between, in place of all that it had; an empty one takes all away.
+    #[arg(long, value_name = "SCOPES")]
+    pub scope: Vec<String>,
+    /// A resource (RFC 8707) that it may name, in place of all that were; an empty one takes all away.
+    #[arg(long, value_name = "URI")]
+    pub resource: Vec<String>,
+    /// What its access tokens are.
+    #[arg(long, value_enum)]
+    pub token_kind: Option<TokenKind>,
+    /// What its signed access tokens are signed with, as `keys list` shows it.
+    #[arg(long, value_name = "ALG", value_parser = read_algorithm)]
+    pub token_alg: Option<Algorithm>,
+    /// How it proves who it is from now on: a new secret is shown this once.
+    #[arg(long, value_enum)]
+    pub auth: Option<AuthMethod>,
+    /// The public keys that check what it signs, with `--auth private_key_jwt`: a JWK or a JWK Set, each key with its `alg`.
+    #[arg(long, value_name = "FILE", requires = "auth")]
+    pub jwks: Option<PathBuf>,
     /// As JSON.
     #[command(flatten)]
     pub format: Format,

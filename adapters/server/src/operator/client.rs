@@ -1,6 +1,7 @@
 //! `valetkey client`: who may ask for tokens.
 
 use super::cli::{AuthMethod, ClientAdd, ClientCommand, GrantType, TokenKind};
+use super::client_change;
 use super::client_keys::{self, ShownKey};
 use super::clock::now;
 use super::records::{Records, drawn};
@@ -24,6 +25,7 @@ pub(super) async fn run(command: &ClientCommand, db: &Path, out: &mut dyn Write)
         ClientCommand::Add(asked) => add(asked, db, out).await,
         ClientCommand::List(format) => list(&Records::existing(db)?, format.json, out).await,
         ClientCommand::Show { client_id, format } => show(&Records::existing(db)?, client_id, format.json, out).await,
+        ClientCommand::Change(asked) => client_change::run(asked, &Records::existing(db)?, out).await,
         ClientCommand::Remove { client_id } => remove(&Records::existing(db)?, client_id, out).await,
         ClientCommand::Secret { client_id, format } => {
             secret(&Records::existing(db)?, client_id, format.json, out).await
@@ -44,19 +46,23 @@ struct Credentials<'a> {
 }
 
 /// A secret, and what is kept of it.
-struct Secret {
-    auth: ClientAuth,
+pub(super) struct Secret {
+    pub(super) auth: ClientAuth,
     /// Drawn here, so that it must be shown.
-    drawn: Option<Zeroizing<String>>,
-    kept: String,
+    pub(super) drawn: Option<Zeroizing<String>>,
+    pub(super) kept: String,
 }
 
 impl Secret {
     /// 256 bits from the operating system.
-    fn draw() -> Result<Self, Failed> {
+    pub(super) fn draw() -> Result<Self, Failed> {
         let bytes = Zeroizing::new(drawn::<32>()?);
         let secret = Zeroizing::new(Base64UrlUnpadded::encode_string(bytes.as_slice()));
         Ok(Self { auth: ClientAuth::Drawn, kept: secret_digest(&secret).to_string(), drawn: Some(secret) })
+    }
+
+    pub(super) const fn none(auth: ClientAuth) -> Self {
+        Self { auth, drawn: None, kept: String::new() }
     }
 
     async fn ask(client_id: &str) -> Result<Self, Failed> {
@@ -79,9 +85,8 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         (TokenKind::Jwt, algorithm) => AccessTokenFormat::Jwt(algorithm.unwrap_or(Algorithm::Es256)),
     };
     let id = &asked.client_id;
-    let none = |auth| Secret { auth, drawn: None, kept: String::new() };
     let (secret, jwks) = match (asked.auth, &asked.jwks) {
-        (AuthMethod::PrivateKeyJwt, Some(file)) => (none(ClientAuth::PrivateKeyJwt), client_keys::read(file)?),
+        (AuthMethod::PrivateKeyJwt, Some(file)) => (Secret::none(ClientAuth::PrivateKeyJwt), client_keys::read(file)?),
         (AuthMethod::PrivateKeyJwt, None) => {
             return Err(Failed::Usage(
                 "--auth private_key_jwt takes the client's public keys: say --jwks FILE".to_owned(),
@@ -92,7 +97,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
                 "--jwks is for clients with a key pair: say --auth private_key_jwt too".to_owned(),
             ));
         }
-        (AuthMethod::Secret, None) if asked.public => (none(ClientAuth::Public), String::new()),
+        (AuthMethod::Secret, None) if asked.public => (Secret::none(ClientAuth::Public), String::new()),
         (AuthMethod::Secret, None) if asked.secret_stdin => (Secret::ask(id).await?, String::new()),
         (AuthMethod::Secret, None) => (Secret::draw()?, String::new()),
     };
@@ -126,7 +131,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
 }
 
 /// A client is not to wait for a key that nobody makes; those of [`FIRST`] are made by the server.
-async fn can_sign(records: &Records, algorithm: Algorithm) -> Result<(), Failed> {
+pub(super) async fn can_sign(records: &Records, algorithm: Algorithm) -> Result<(), Failed> {
     let kept = signing_keys::kept(records.store()).await.map_err(|error| Failed::from_error(&error))?;
     let signs = |(key, _): &Kept| key.algorithm == algorithm && key.retired_at.is_none();
     if FIRST.contains(&algorithm) || kept.iter().any(signs) {
@@ -136,11 +141,16 @@ async fn can_sign(records: &Records, algorithm: Algorithm) -> Result<(), Failed>
 }
 
 fn grant_types(asked: &ClientAdd) -> GrantTypes {
-    let may = |grant| match (asked.grants.as_slice(), asked.redirect_uris.as_slice()) {
-        ([], []) => grant == GrantType::ClientCredentials && !asked.may_introspect,
-        ([], _) => grant != GrantType::ClientCredentials,
-        (grants, _) => grants.contains(&grant),
+    let usual: &[GrantType] = match asked.redirect_uris.as_slice() {
+        [] if asked.may_introspect => &[],
+        [] => &[GrantType::ClientCredentials],
+        _ => &[GrantType::Code, GrantType::Refresh],
     };
+    these(if asked.grants.is_empty() { usual } else { &asked.grants })
+}
+
+pub(super) fn these(grants: &[GrantType]) -> GrantTypes {
+    let may = |grant| grants.contains(&grant);
     GrantTypes {
         authorization_code: may(GrantType::Code),
         client_credentials: may(GrantType::ClientCredentials),
@@ -149,7 +159,7 @@ fn grant_types(asked: &ClientAdd) -> GrantTypes {
 }
 
 /// Says what was done, with the secret where one was drawn.
-fn tell(id: &str, done: &str, secret: Option<&str>, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
+pub(super) fn tell(id: &str, done: &str, secret: Option<&str>, json: bool, out: &mut dyn Write) -> Result<(), Failed> {
     let shown = visible(id);
     match secret {
         Some(secret) if json => {
@@ -283,7 +293,10 @@ async fn remove(records: &Records, id: &str, out: &mut dyn Write) -> Result<(), 
 async fn jwks(records: &Records, id: &str, jwks: &str, out: &mut dyn Write) -> Result<(), Failed> {
     let (client, _) = records.client(id).await?;
     if client.live && client.auth != ClientAuth::PrivateKeyJwt {
-        return Err(Failed::Not(format!("client `{}` does not authenticate by a key pair", visible(id))));
+        return Err(Failed::Not(format!(
+            "client `{}` does not authenticate by a key pair: see `client change`",
+            visible(id)
+        )));
     }
     records
         .change(
@@ -303,7 +316,10 @@ async fn secret(records: &Records, id: &str, json: bool, out: &mut dyn Write) ->
         return Err(Failed::Not(format!("client `{}` is public, and has no secret", visible(id))));
     }
     if client.live && client.auth == ClientAuth::PrivateKeyJwt {
-        return Err(Failed::Not(format!("client `{}` has a key pair, and no secret: see `client jwks`", visible(id))));
+        return Err(Failed::Not(format!(
+            "client `{}` has a key pair, and no secret: see `client jwks` and `client change`",
+            visible(id)
+        )));
     }
     let secret = Secret::draw()?;
     records

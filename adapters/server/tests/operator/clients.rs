@@ -126,7 +126,7 @@ fn a_removed_client_can_still_be_seen_and_its_id_is_not_used_again() {
 }
 
 /// An assertion of a client for this server, signed by its key.
-fn assertion(key: &SigningKey, client_id: &str, audience: &str) -> String {
+pub(crate) fn assertion(key: &SigningKey, client_id: &str, audience: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let id = format!("{now} {}", key.kid());
     let claims = json!({"iss": client_id, "sub": client_id, "aud": audience, "exp": now + 60, "jti": id});

@@ -4,6 +4,7 @@
 mod common;
 
 mod beside;
+mod changes;
 mod clients;
 mod keys;
 mod signed;

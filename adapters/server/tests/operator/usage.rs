@@ -9,6 +9,7 @@ fn secrets_are_no_arguments() {
         &["client", "add", "x", "--secret", PASSWORD][..],
         &["client", "add", "x", PASSWORD],
         &["client", "secret", "x", PASSWORD],
+        &["client", "change", "x", "--secret", PASSWORD],
         &["user", "add", "x", "--password", PASSWORD],
         &["user", "add", "x", PASSWORD],
         &["user", "passwd", "x", PASSWORD],
@@ -49,6 +50,7 @@ fn only_what_adds_makes_a_database() {
     let folder = Folder::new();
     for args in [
         &["client", "list"][..],
+        &["client", "change", "x", "--name", "y"],
         &["client", "remove", "x"],
         &["user", "list"],
         &["user", "lock", "x"],
