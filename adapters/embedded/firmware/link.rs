@@ -21,6 +21,7 @@ fn room(firmware: &str) -> (u32, u32) {
     match firmware {
         "client-credentials" => (32, 8),
         "selftest" => (256, 40),
+        "refresh" => (32, 8),
         "signed" => (64, 16),
         "valetkey-size" | "valetkey-size-signed" => (128, 32),
         other => panic!("{other} is not said to have any memory"),

@@ -37,10 +37,11 @@ pub(crate) fn elf(board: &Board, firmware: &str) -> PathBuf {
     target().join(board.target).join("release").join(firmware)
 }
 
-/// Boots a firmware whose UART leads to a port of this machine, or nowhere.
-pub(crate) fn start(board: &Board, elf: &Path, port: Option<u16>) -> Child {
+/// What boots a firmware whose UART leads to a port of this machine, or nowhere.
+pub(crate) fn machine(board: &Board, elf: &Path, port: Option<u16>) -> Command {
     let link = port.map_or("null".to_owned(), |port| format!("tcp:127.0.0.1:{port}"));
-    Command::new(board.qemu)
+    let mut machine = Command::new(board.qemu);
+    machine
         .args(board.arguments)
         .args(["-display", "none", "-monitor", "none", "-semihosting-config", "enable=on,target=native"])
         .args(["-serial", &link, "-serial", "stdio"])
@@ -48,9 +49,8 @@ pub(crate) fn start(board: &Board, elf: &Path, port: Option<u16>) -> Child {
         .arg(elf)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+        .stderr(Stdio::piped());
+    machine
 }
 
 /// Waits for the end of a firmware: its exit status and its log.
@@ -78,5 +78,5 @@ pub(crate) fn end(mut child: Child, name: &str) -> (i32, String) {
 
 /// Boots a firmware whose UART leads to a port of this machine. Answers its exit status and its log.
 pub(crate) fn boot(board: &Board, firmware: &str, port: u16) -> (i32, String) {
-    end(start(board, &elf(board, firmware), Some(port)), &format!("{firmware} on {}", board.target))
+    end(machine(board, &elf(board, firmware), Some(port)).spawn().unwrap(), &format!("{firmware} on {}", board.target))
 }

@@ -3,7 +3,9 @@
 //! `firmware` of `.ci/run`, which builds them first.
 
 mod boards;
+mod browser;
 mod plain;
 mod program;
+mod refresh;
 mod selftest;
 mod signed;

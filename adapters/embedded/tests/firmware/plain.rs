@@ -10,6 +10,8 @@ use std::thread;
 
 /// Most bytes of flash that the whole firmware may take on a Cortex-M4. The goal is 12,000.
 const FLASH: u64 = 14_400;
+/// Of the one that keeps its token in flash.
+const FLASH_OF_KEEPER: u64 = 21_600;
 
 const FIRMWARE: [&str; 2] = ["client-credentials", "client-credentials-async"];
 
@@ -122,18 +124,17 @@ fn it_says_why_there_is_no_token() {
 
 #[test]
 fn it_is_small_and_has_neither_formatting_nor_data_in_memory() {
-    for board in &BOARDS {
-        for firmware in FIRMWARE {
-            let elf = fs::read(elf(board, firmware)).unwrap();
-            let elf = object::File::parse(&*elf).unwrap();
-            for symbol in elf.symbols().filter(|symbol| symbol.is_definition()) {
-                let name = symbol.name().unwrap();
-                assert!(!name.contains("4core3fmt"), "{firmware} on {} has {name}", board.target);
-            }
-            let flash: u64 = elf.segments().map(|segment| segment.file_range().1).sum();
-            if board.target == CORTEX_M4.target {
-                assert!(flash <= FLASH, "{firmware} takes {flash} bytes of flash");
-            }
+    let plain = BOARDS.iter().flat_map(|board| FIRMWARE.map(|firmware| (board, firmware, FLASH)));
+    for (board, firmware, most) in plain.chain([(&CORTEX_M4, "refresh", FLASH_OF_KEEPER)]) {
+        let elf = fs::read(elf(board, firmware)).unwrap();
+        let elf = object::File::parse(&*elf).unwrap();
+        for symbol in elf.symbols().filter(|symbol| symbol.is_definition()) {
+            let name = symbol.name().unwrap();
+            assert!(!name.contains("4core3fmt"), "{firmware} on {} has {name}", board.target);
+        }
+        let flash: u64 = elf.segments().map(|segment| segment.file_range().1).sum();
+        if board.target == CORTEX_M4.target {
+            assert!(flash <= most, "{firmware} takes {flash} bytes of flash");
         }
     }
 }

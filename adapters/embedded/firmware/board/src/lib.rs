@@ -12,8 +12,8 @@ mod virt;
 #[cfg(target_arch = "riscv32")]
 use virt as machine;
 
-pub use host::entropy;
-pub use machine::{entry, exit, seconds, start};
+pub use host::{File, Mode, entropy};
+pub use machine::{entry, exit, millis, start};
 
 use core::task::Poll;
 use embedded_io::ErrorKind;
@@ -96,6 +96,11 @@ impl embedded_io_async::Write for Uart {
     async fn flush(&mut self) -> Result<(), ErrorKind> {
         Ok(())
     }
+}
+
+/// Seconds since the start.
+pub fn seconds() -> u32 {
+    millis() / 1_000
 }
 
 /// Writes a line to the log, without the machinery of `core::fmt`.

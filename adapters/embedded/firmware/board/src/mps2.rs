@@ -17,8 +17,8 @@ const LINK: usize = 0x4000_4000;
 const LOG: usize = 0x4000_5000;
 /// The first half of the dual timer: LOAD, VALUE, CONTROL.
 const TIMER: usize = 0x4000_2000;
-/// 25 MHz by 256.
-const TICKS_A_SECOND: u32 = 97_656;
+/// 25 MHz by 256 are 97.65625 ticks a millisecond.
+const TICKS_IN_32_MS: u32 = 3_125;
 
 fn read(base: usize, register: usize) -> u32 {
     let at = (base as *const u32).wrapping_add(register);
@@ -59,9 +59,10 @@ pub(crate) fn log(byte: u8) {
     send_to(LOG, byte);
 }
 
-/// Seconds since the start.
-pub fn seconds() -> u32 {
-    (u32::MAX - read(TIMER, 1)) / TICKS_A_SECOND
+/// Milliseconds since the start, for half a day.
+pub fn millis() -> u32 {
+    let ticks = u32::MAX - read(TIMER, 1);
+    ticks / TICKS_IN_32_MS * 32 + ticks % TICKS_IN_32_MS * 32 / TICKS_IN_32_MS
 }
 
 /// An operation of the host.

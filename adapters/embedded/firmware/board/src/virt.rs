@@ -56,13 +56,18 @@ pub(crate) unsafe fn semihosting<T>(operation: usize, arguments: *const T) -> us
     result
 }
 
-/// Seconds since the start.
-pub fn seconds() -> u32 {
+/// Milliseconds since the start, for nearly two hours.
+pub fn millis() -> u32 {
     // SAFETY: registers of the board, which are always there.
     let read = |half| unsafe { (CLOCK as *const u32).wrapping_add(half).read_volatile() };
-    // Without its lower 23 bits the clock wraps after years, and needs no division of 64 bits: 1.2 ticks are a second.
-    let ticks = read(1) << 9 | read(0) >> 23;
-    ticks - ticks / 6
+    loop {
+        let (high, low) = (read(1), read(0));
+        // Otherwise the lower half began anew in between.
+        if high == read(1) {
+            // Without its lower 4 bits, so that it needs no division of 64 bits: 625 such ticks are a millisecond.
+            return (high << 28 | low >> 4) / 625;
+        }
+    }
 }
 
 /// Ends the machine with a status.
