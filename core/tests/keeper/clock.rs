@@ -65,3 +65,15 @@ fn a_refusal_teaches_the_time_where_none_was_known() {
     assert!(clock.refused(EIGHT, seconds(0)));
     assert!(!clock.refused("Mon, 10 Nov 2025 12:00:00 GMT", seconds(0)));
 }
+
+#[test]
+fn a_device_whose_corrected_request_got_lost_is_not_left_with_a_wrong_time() {
+    let mut clock = WallClock::new(BUILT);
+    clock.learn(EIGHT, seconds(0));
+    assert!(clock.refused("Mon, 10 Nov 2025 08:10:00 GMT", seconds(100)));
+    // What was sent again got lost, and the server's clock was set meanwhile.
+    assert!(!clock.refused("Mon, 10 Nov 2025 08:05:00 GMT", seconds(159)));
+    assert!(clock.refused("Mon, 10 Nov 2025 08:05:01 GMT", seconds(160)));
+    assert_eq!(clock.at(seconds(160)), Some(UnixTime(1_762_761_901)));
+    assert!(!clock.refused("Mon, 10 Nov 2025 09:00:00 GMT", seconds(161)), "once in each attempt");
+}

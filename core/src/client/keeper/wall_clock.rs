@@ -7,15 +7,18 @@ use crate::{
 
 /// Thirty years: no firmware is that old.
 const OLDEST: u32 = 30 * 31_556_952;
+/// Within so many seconds what is sent again after a correction was answered. Not for ever: that answer may have got lost, and
+/// the server's clock or this one be off again since.
+const AN_ATTEMPT: u32 = 60;
 /// A difference of so many seconds is nothing that a server refuses for.
 const NOTHING: u32 = 2;
 
 /// Wall time on a device that may have no clock: `None` until it is plausible, so that nothing is signed before.
 ///
 /// It comes from a clock of the device's own ([`set`](Self::set)) or from the `Date` of the server's answers. A `Date` is
-/// believed where nothing is known, and once more when the server has refused what was signed and shows another time: then
-/// that request is sent again, once. If that is refused too, the time was not the reason, and what the server says of the
-/// time is not listened to until it has taken a signed request. Lifetimes of tokens never depend on this clock, and a
+/// believed where nothing is known, and when the server has refused what was signed and shows another time: then that request
+/// is sent again, once. If that is refused too, the time was not the reason: for a minute, which is longer than an attempt,
+/// what the server says of the time is not listened to, unless it takes a signed request meanwhile. Lifetimes of tokens never depend on this clock, and a
 /// certificate's validity must not. The transports of this repository hand the `Date` on
 /// as [`Response::date`](crate::client::Response::date).
 ///
@@ -37,13 +40,14 @@ const NOTHING: u32 = 2;
 pub struct WallClock {
     built: UnixTime,
     known: Option<(UnixTime, Uptime)>,
-    corrected: bool,
+    /// When, since a signed request was taken.
+    corrected: Option<Uptime>,
 }
 
 impl WallClock {
     /// No time is known. No time before `built`, when the program was made, is plausible, nor one 30 years later.
     pub const fn new(built: UnixTime) -> Self {
-        Self { built, known: None, corrected: false }
+        Self { built, known: None, corrected: None }
     }
 
     /// The time, if it is known: sign nothing otherwise. What was learnt once serves for a year of uptime.
@@ -74,7 +78,7 @@ impl WallClock {
     /// The server refused what was signed, in an answer with this `Date`. Returns whether the time was wrong and is right
     /// now, so that signing anew and sending it once more may help.
     pub fn refused(&mut self, date: &str, now: Uptime) -> bool {
-        if self.corrected {
+        if self.corrected.is_some_and(|then| now < then.plus(AN_ATTEMPT)) {
             return false;
         }
         let before = self.at(now);
@@ -83,13 +87,14 @@ impl WallClock {
             (Some(before), Some(after)) => before.since(after).max(after.since(before)),
             _ => u32::MAX,
         };
-        self.corrected = corrected && off > NOTHING;
-        self.corrected
+        let helps = corrected && off > NOTHING;
+        self.corrected = if helps { Some(now) } else { self.corrected };
+        helps
     }
 
     /// The server took what was signed: it may correct the time again, should it ever have to.
     pub const fn accepted(&mut self) {
-        self.corrected = false;
+        self.corrected = None;
     }
 
     fn correct(&mut self, date: &str, now: Uptime) -> bool {
