@@ -10,8 +10,8 @@ use crate::{
     text::{
         base64,
         buf::Writer,
-        form::{Encoded, Form, FormError},
-        scope, uri,
+        form::{self, Encoded, Form, FormError},
+        scope,
     },
     wire::token_response,
 };
@@ -71,23 +71,30 @@ impl<'c> Authorize<'c> {
     /// # Errors
     /// [`TooSmall`] with the exact size.
     pub fn url<'b>(&self, buf: &'b mut [u8]) -> Result<&'b str, TooSmall> {
-        let (mut state, mut verifier, mut challenge) = (Text::new([0; 43]), Text::new([0; 43]), Text::new([0; 43]));
-        let digest = Sha256::digest(text(&self.verifier(), &mut verifier));
-        let values = [
-            "code",
-            self.cfg.client_id,
-            self.redirect_uri,
-            self.cfg.scope,
-            text(&self.state(), &mut state),
-            text(&digest.into(), &mut challenge),
-            "S256",
-            self.cfg.audience,
-        ];
-        let resources = scope::words(self.cfg.resource).map(|resource| ("resource", resource));
-        let pairs = PARAMETERS.into_iter().zip(values).filter(|(_, value)| !value.is_empty());
+        let mut verifier = Text::new([0; 43]);
+        let challenge = Sha256::digest(text(&self.verifier(), &mut verifier));
         let mut w = Writer::new(buf);
-        uri::with_query(&mut w, self.endpoint, pairs.chain(resources));
-        w.finish()
+        w.push_str(self.endpoint);
+        w.push(if self.endpoint.bytes().any(|b| b == b'?') { '&' } else { '?' });
+        w.push_str("response_type=code");
+        let pair = |w: &mut Writer<'_>, name, value: &str| {
+            if !value.is_empty() {
+                form::known_pair(w, 0, name, value);
+            }
+        };
+        pair(&mut w, "client_id", self.cfg.client_id);
+        pair(&mut w, "redirect_uri", self.redirect_uri);
+        pair(&mut w, "scope", self.cfg.scope);
+        w.push_str("&state=");
+        w.push_base64(&self.state());
+        w.push_str("&code_challenge=");
+        w.push_base64(&challenge);
+        w.push_str("&code_challenge_method=S256");
+        pair(&mut w, "audience", self.cfg.audience);
+        for resource in scope::words(self.cfg.resource) {
+            pair(&mut w, "resource", resource);
+        }
+        Ok(w.finish_ascii(0)?.1)
     }
 
     /// Checks the query of the callback (what follows `?` in the URI on which the browser came back).
@@ -152,7 +159,7 @@ impl<'c> Authorize<'c> {
 /// Room for 32 bytes in base64url, zeroed when dropped.
 pub(super) type Text = Zeroizing<[u8; 43]>;
 
-/// 32 bytes as text: `state`, verifier and challenge alike.
+/// 32 bytes as text.
 pub(super) fn text<'s>(bytes: &[u8; 32], out: &'s mut Text) -> &'s str {
     base64::encode(bytes, &mut **out).unwrap_or_default()
 }

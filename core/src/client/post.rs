@@ -97,19 +97,18 @@ impl<'b> Draft<'b> {
 
     /// Writes a parameter, unless it has no value.
     #[inline]
-    pub(super) fn pair(&mut self, name: &str, value: &str) {
+    pub(super) fn pair(&mut self, name: &'static str, value: &str) {
         if !value.is_empty() {
             self.any_pair(name, value);
         }
     }
 
-    fn any_pair(&mut self, name: &str, value: &str) {
-        let mut first = self.w.len() == self.body_at;
-        form::pair(&mut self.w, &mut first, name, value);
+    fn any_pair(&mut self, name: &'static str, value: &str) {
+        form::known_pair(&mut self.w, self.body_at, name, value);
     }
 
     /// Writes a parameter as it came, but with this crate's spelling of escapes. Its bytes are known to be ASCII.
-    pub(super) fn encoded(&mut self, name: &str, value: Encoded<'_>) {
+    pub(super) fn encoded(&mut self, name: &'static str, value: Encoded<'_>) {
         self.any_pair(name, "");
         for byte in value.bytes().flatten() {
             form::encode(&mut self.w, char::from(byte).encode_utf8(&mut [0; 4]));
@@ -127,8 +126,7 @@ impl<'b> Draft<'b> {
 
     #[inline]
     pub(super) fn finish(self, cfg: &Config<'b>, retry: Retry) -> Result<Post<'b>, TooSmall> {
-        let text = self.w.finish()?;
-        let (authorization, body) = text.split_at_checked(self.body_at).unwrap_or_default();
+        let (authorization, body) = self.w.finish_ascii(self.body_at)?;
         Ok(Post {
             url: cfg.token_endpoint,
             authorization: (!authorization.is_empty()).then_some(authorization),

@@ -4,6 +4,7 @@
 //! characters, and the unused bits of the last character are zero, so that a value has exactly one spelling. The time
 //! that they take depends on lengths alone, never on the bytes.
 
+use super::{LARGE, ascii};
 use crate::error::TooSmall;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use core::fmt;
@@ -72,7 +73,10 @@ pub const fn encoded_len_standard(n: usize) -> usize {
 /// # Errors
 /// [`TooSmall`] if `out` has less than [`encoded_len`] bytes; nothing was written then.
 pub fn encode<'o>(bytes: &[u8], out: &'o mut [u8]) -> Result<&'o str, TooSmall> {
-    Base64UrlUnpadded::encode(bytes, out).map_err(|_| TooSmall { needed: encoded_len(bytes.len()) })
+    let needed = encoded_len(bytes.len());
+    let out = out.get_mut(..needed).ok_or(TooSmall { needed })?;
+    spell(bytes, out);
+    Ok(ascii(out).unwrap_or_default())
 }
 
 /// Writes `bytes` as base64 with padding, as credentials of HTTP Basic are
@@ -84,27 +88,97 @@ pub fn encode_standard<'o>(bytes: &[u8], out: &'o mut [u8]) -> Result<&'o str, T
     Base64::encode(bytes, out).map_err(|_| TooSmall { needed: encoded_len_standard(bytes.len()) })
 }
 
-/// Turns the first `count` bytes of `room` into base64 with padding, which fills it: from its end, as the text grows. On a
-/// small machine this takes a third of what [`encode_standard`] does.
+/// Turns the first `count` bytes of `room` into base64 with padding, which fills it: from its end, as the text grows.
 pub(crate) fn encode_in_place(room: &mut [u8], count: usize) {
-    for i in (0..room.len()).rev() {
-        // The bytes in which the six bits of this character are.
-        let at = i.wrapping_mul(3) / 4;
-        let byte = |at| room.get(at).copied().filter(|_| at < count).map_or(0, u32::from);
-        let two = byte(at) << 8 | byte(at.wrapping_add(1));
-        let six = two >> [10u8, 4, 6, 8].get(i % 4).copied().unwrap_or_default() & 63;
-        if let Some(slot) = room.get_mut(i) {
-            *slot = if at < count { digit(six) } else { b'=' };
+    if LARGE {
+        for block in (0..count.div_ceil(6)).rev() {
+            let mut bytes = [0; 6];
+            for (to, from) in bytes.iter_mut().zip(room.get(block.wrapping_mul(6)..count).unwrap_or_default()) {
+                *to = *from;
+            }
+            for (to, from) in room.iter_mut().skip(block.wrapping_mul(8)).zip(eight(&bytes, STANDARD)) {
+                *to = from;
+            }
+        }
+        room.iter_mut().skip(encoded_len(count)).for_each(|byte| *byte = b'=');
+        return;
+    }
+    for place in (0..room.len()).rev() {
+        let one = one(room, count, place, STANDARD);
+        if let Some(slot) = room.get_mut(place) {
+            *slot = one;
         }
     }
 }
 
-/// The character of six bits, without a branch or a table whose time or place would tell them.
-fn digit(six: u32) -> u8 {
-    // All ones where `six` is above the last of a range, from which on the characters lie elsewhere.
-    let above = |last: u32| 0u32.wrapping_sub(last.wrapping_sub(six) >> 31);
-    let moved = (above(25) & 6).wrapping_sub(above(51) & 75).wrapping_sub(above(61) & 15).wrapping_add(above(62) & 3);
-    six.wrapping_add(moved).to_le_bytes()[0].wrapping_add(b'A')
+/// Writes `bytes` in base64url to `out`, which is as long as that is.
+pub(super) fn spell(bytes: &[u8], out: &mut [u8]) {
+    if LARGE {
+        let (blocks, rest) = bytes.as_chunks();
+        let (eights, end) = out.as_chunks_mut();
+        for (block, to) in blocks.iter().zip(eights) {
+            *to = eight(block, URL);
+        }
+        let mut block = [0; 6];
+        for (to, from) in block.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        for (to, from) in end.iter_mut().zip(eight(&block, URL)) {
+            *to = from;
+        }
+        return;
+    }
+    for (place, slot) in out.iter_mut().enumerate() {
+        *slot = one(bytes, bytes.len(), place, URL);
+    }
+}
+
+/// The last two characters of an alphabet.
+type Last = [u8; 2];
+const STANDARD: Last = *b"+/";
+const URL: Last = *b"-_";
+
+/// Of each range of characters but the first: the six bits just below it, and what is added from it on, which may be below 0.
+const fn ranges([c62, c63]: Last) -> [(u8, u8); 4] {
+    [
+        (25, b'a' - b'Z' - 1),
+        (51, u8::wrapping_sub(b'0', b'z' + 1)),
+        (61, c62.wrapping_sub(b'9' + 1)),
+        (62, c63.wrapping_sub(c62).wrapping_sub(1)),
+    ]
+}
+
+/// The character at a place in the text of the first `count` bytes; after the last one it is the padding. Neither a branch
+/// nor a table tells its bits.
+fn one(bytes: &[u8], count: usize, place: usize, last: Last) -> u8 {
+    // Its six bits are in two bytes.
+    let at = place.wrapping_mul(3) / 4;
+    let byte = |at| bytes.get(at).filter(|_| at < count).map_or(0, |byte| u32::from(*byte));
+    let two = byte(at) << 8 | byte(at.wrapping_add(1));
+    let six = two >> [10u8, 4, 6, 8].get(place % 4).copied().unwrap_or_default() & 63;
+    let mut character = six.wrapping_add(b'A'.into());
+    for (below, step) in ranges(last) {
+        character =
+            character.wrapping_add(0u32.wrapping_sub(u32::from(below).wrapping_sub(six) >> 31) & u32::from(step));
+    }
+    if at < count { character.to_le_bytes()[0] } else { b'=' }
+}
+
+/// The characters of six bytes, each in a byte of a word.
+fn eight([a, b, c, d, e, f]: &[u8; 6], last: Last) -> [u8; 8] {
+    const EACH: u64 = u64::from_ne_bytes([1; 8]);
+    // Halved until each byte has six bits.
+    let mut sixes = u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
+    sixes = (sixes & 0xffff_ff00_0000) << 8 | sixes & 0x00ff_ffff;
+    sixes = (sixes & 0x00ff_f000_00ff_f000) << 4 | sixes & 0x0fff_0000_0fff;
+    sixes = (sixes & 0x0fc0_0fc0_0fc0_0fc0) << 2 | sixes & 0x003f_003f_003f_003f;
+    let mut characters = sixes.wrapping_add(EACH.wrapping_mul(b'A'.into()));
+    for (below, step) in ranges(last) {
+        // A one in each byte that is above it. What overflows a byte on the way is taken back by the last step.
+        let above = sixes.wrapping_add(EACH.wrapping_mul(127u8.wrapping_sub(below).into())) >> 7 & EACH;
+        characters = characters.wrapping_add(above.wrapping_mul(i64::from(step.cast_signed()).cast_unsigned()));
+    }
+    characters.to_be_bytes()
 }
 
 /// Reads base64url without padding.

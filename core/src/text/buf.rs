@@ -1,6 +1,6 @@
 //! Writing text into a lent slice, with an exact answer when it is too small.
 
-use super::{LARGE, base64};
+use super::{LARGE, ascii, base64, grammar::Class};
 use crate::error::TooSmall;
 use core::fmt;
 use zeroize::Zeroize;
@@ -38,19 +38,49 @@ impl<'b> Writer<'b> {
 
     /// Appends text.
     pub fn push_str(&mut self, text: &str) {
+        self.push_part(text.as_bytes());
+    }
+
+    /// Appends a part of a text.
+    pub(crate) fn push_part(&mut self, bytes: &[u8]) {
         if LARGE {
-            let end = self.len.saturating_add(text.len());
+            let end = self.len.saturating_add(bytes.len());
             let room = self.buf.get_mut(self.len..end).unwrap_or_default();
-            for (to, from) in room.iter_mut().zip(text.as_bytes()) {
+            for (to, from) in room.iter_mut().zip(bytes) {
                 *to = *from;
             }
             self.len = end;
             return;
         }
         // Byte by byte: anything else would link a whole `memcpy` into firmware.
-        for byte in text.bytes() {
-            self.push_byte(byte);
+        for byte in bytes {
+            self.push_byte(*byte);
         }
+    }
+
+    /// Appends bytes up to the first that is not of a class, or for which there is no room, and says how many.
+    pub(crate) fn push_run(&mut self, class: Class, bytes: &[u8]) -> usize {
+        let room = self.buf.get_mut(self.len..).unwrap_or_default();
+        let plain = if bytes.len() < 32 { bytes } else { bytes.get(..class.span(bytes)).unwrap_or_default() };
+        let mut run = 0usize;
+        for (to, from) in room.iter_mut().zip(plain) {
+            if !class.has(*from) {
+                break;
+            }
+            *to = *from;
+            run = run.wrapping_add(1);
+        }
+        self.len = self.len.wrapping_add(run);
+        run
+    }
+
+    /// Appends bytes in base64url.
+    pub(crate) fn push_base64(&mut self, bytes: &[u8]) {
+        let end = self.len.saturating_add(base64::encoded_len(bytes.len()));
+        if let Some(room) = self.buf.get_mut(self.len..end) {
+            base64::spell(bytes, room);
+        }
+        self.len = end;
     }
 
     /// Appends one character.
@@ -138,6 +168,12 @@ impl<'b> Writer<'b> {
     pub fn finish(self) -> Result<&'b str, TooSmall> {
         let written = self.end()?;
         Ok(core::str::from_utf8(written).unwrap_or_default())
+    }
+
+    /// The same as two texts, the first of so many bytes, if all of it is ASCII.
+    pub(crate) fn finish_ascii(self, first: usize) -> Result<(&'b str, &'b str), TooSmall> {
+        let (first, second) = self.end()?.split_at_checked(first).unwrap_or_default();
+        Ok((ascii(first).unwrap_or_default(), ascii(second).unwrap_or_default()))
     }
 
     /// The same as bytes, for where what was written is not read at once: to look at each byte once more takes time.

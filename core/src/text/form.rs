@@ -45,21 +45,16 @@ impl core::error::Error for FormError {}
 /// assert_eq!(w.finish(), Ok("+%25%26%2B%C2%A3%E2%82%AC")); // RFC 6749 Appendix B
 /// ```
 pub fn encode(w: &mut Writer<'_>, text: &str) {
-    let mut rest = text;
+    let mut rest = text.as_bytes();
     if LARGE {
-        // What stands for itself is mostly all, and copied at once.
-        while let Some((plain, more)) = rest.split_at_checked(Class::FORM.span(rest.as_bytes())) {
-            w.push_str(plain);
-            let Some(byte) = more.bytes().next() else { return };
-            if !byte.is_ascii() {
-                rest = more;
-                break;
-            }
-            encode_byte(w, byte);
-            rest = more.get(1..).unwrap_or_default();
+        // Mostly runs of what stands for itself, and long ones of tokens.
+        while let Some((byte, more)) = rest.get(w.push_run(Class::FORM, rest)..).and_then(<[u8]>::split_first) {
+            encode_byte(w, *byte);
+            rest = more;
         }
+    } else {
+        rest.iter().for_each(|byte| encode_byte(w, *byte));
     }
-    rest.bytes().for_each(|byte| encode_byte(w, byte));
 }
 
 fn encode_byte(w: &mut Writer<'_>, byte: u8) {
@@ -89,6 +84,16 @@ pub fn pair(w: &mut Writer<'_>, first: &mut bool, name: &str, value: &str) {
         w.push_ascii(b'&');
     }
     encode(w, name);
+    w.push_ascii(b'=');
+    encode(w, value);
+}
+
+/// The same where the parameters begin behind so many bytes, for a name that stands for itself.
+pub(crate) fn known_pair(w: &mut Writer<'_>, begin: usize, name: &'static str, value: &str) {
+    if w.len() != begin {
+        w.push_ascii(b'&');
+    }
+    w.push_str(name);
     w.push_ascii(b'=');
     encode(w, value);
 }

@@ -2,47 +2,84 @@
 
 use super::LARGE;
 
-/// A set of ASCII characters, a bit for each: one search serves all classes, which keeps firmware small. Letters, digits,
+/// A set of printable ASCII characters: a bit in the one table, by which one search serves all classes. Letters, digits,
 /// hyphen, period and underscore are in every class.
-pub(crate) struct Class([u8; 16]);
+#[derive(Clone, Copy)]
+pub(crate) struct Class(u8);
 
 impl Class {
-    const VSCHAR: Self = Self(visible(0x20));
-    const NQSCHAR: Self = Self(without(visible(0x20), b"\"\\"));
-    const B64TOKEN: Self = Self(with(ALPHANUMERIC, b"-._~+/"));
-    const UNRESERVED: Self = Self(with(ALPHANUMERIC, b"-._~"));
-    /// What a URI may hold as it is. <https://www.rfc-editor.org/rfc/rfc3986#section-2>
-    pub(crate) const URI: Self = Self(without(visible(0x21), b"\"<>\\^`{|}"));
-    /// The same without what begins a fragment; and without what begins a query.
-    pub(crate) const ENDPOINT: Self = Self(without(Self::URI.0, b"#"));
-    pub(crate) const ISSUER: Self = Self(without(Self::URI.0, b"#?"));
+    const VSCHAR: Self = Self(1);
+    pub(crate) const NQSCHAR: Self = Self(2);
+    const B64TOKEN: Self = Self(4);
+    /// What a URI may hold as it is, without what begins a fragment; and without what begins a query.
+    /// <https://www.rfc-editor.org/rfc/rfc3986#section-2>
+    pub(crate) const ENDPOINT: Self = Self(8);
+    pub(crate) const ISSUER: Self = Self(16);
     /// A host; and one in brackets, but for the closing one. <https://www.rfc-editor.org/rfc/rfc3986#section-3.2>
-    pub(crate) const HOST: Self = Self(without(Self::URI.0, b":/?#[]@"));
-    pub(crate) const LITERAL: Self = Self(without(Self::URI.0, b"/?#]@"));
+    pub(crate) const HOST: Self = Self(32);
+    pub(crate) const LITERAL: Self = Self(64);
     /// What a form holds as it is. <https://url.spec.whatwg.org/#application-x-www-form-urlencoded-percent-encode-set>
-    pub(crate) const FORM: Self = Self(with(ALPHANUMERIC, b"*-._"));
+    pub(crate) const FORM: Self = Self(128);
 
-    pub(crate) fn has(&self, byte: u8) -> bool {
-        self.0.get(usize::from(byte >> 3)).is_some_and(|bits| bits >> (byte & 7) & 1 != 0)
+    #[inline]
+    pub(crate) fn has(self, byte: u8) -> bool {
+        TABLE.get(usize::from(byte.wrapping_sub(FIRST))).is_some_and(|classes| classes & self.0 != 0)
     }
 
     /// How many bytes are in it before one that is not.
-    pub(crate) fn span(&self, bytes: &[u8]) -> usize {
+    pub(crate) fn span(self, bytes: &[u8]) -> usize {
         let passed = common(bytes);
         let rest = bytes.get(passed..).unwrap_or_default();
         passed.wrapping_add(rest.iter().take_while(|byte| self.has(**byte)).count())
     }
 
     /// Whether all bytes are in it.
-    pub(crate) fn has_all(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn has_all(self, bytes: &[u8]) -> bool {
         self.span(bytes) == bytes.len()
     }
 
     /// Whether the text is one or more of them.
-    fn is_made_of(&self, text: &str) -> bool {
+    fn is_made_of(self, text: &str) -> bool {
         !text.is_empty() && self.has_all(text.as_bytes())
     }
 }
+
+/// On large machines the table has all bytes, so that none is compared before it is looked up.
+const FIRST: u8 = if LARGE { 0 } else { b' ' };
+const LENGTH: usize = if LARGE { 256 } else { 95 };
+
+/// The classes of each byte from [`FIRST`] on.
+static TABLE: [u8; LENGTH] = {
+    let uri = without(visible(0x21), b"#\"<>\\^`{|}");
+    // In the order of their bits.
+    let classes = [
+        visible(0x20),
+        without(visible(0x20), b"\"\\"),
+        with(ALPHANUMERIC, b"-._~+/"),
+        uri,
+        without(uri, b"?"),
+        without(uri, b":/?[]@"),
+        without(uri, b"/?]@"),
+        with(ALPHANUMERIC, b"*-._"),
+    ];
+    let mut table = [0; LENGTH];
+    let (mut rest, mut at): (&mut [u8], u8) = (&mut table, FIRST);
+    while let [slot, more @ ..] = rest
+        && at < 0x7f
+    {
+        let (mut left, mut bit) = (classes.as_slice(), 1);
+        while let [class, others @ ..] = left {
+            if *class >> at & 1 != 0 {
+                *slot |= bit;
+            }
+            left = others;
+            bit = u8::wrapping_shl(bit, 1);
+        }
+        rest = more;
+        at = u8::wrapping_add(at, 1);
+    }
+    table
+};
 
 /// How many bytes at the front are such as each class has, by the chunk: mostly all of a token. On small machines none, as the
 /// search byte by byte is there anyhow.
@@ -51,7 +88,7 @@ fn common(bytes: &[u8]) -> usize {
     if !LARGE {
         return 0;
     }
-    let passed = common_chunks::<16>(bytes);
+    let passed = common_chunks::<32>(bytes);
     passed.wrapping_add(common_chunks::<8>(bytes.get(passed..).unwrap_or_default()))
 }
 
@@ -61,28 +98,23 @@ fn common_chunks<const N: usize>(bytes: &[u8]) -> usize {
     chunks.take_while(|chunk| chunk.iter().fold(true, |all, b| all & is_common(b))).count().wrapping_mul(N)
 }
 
-const ALPHANUMERIC: [u8; 16] = {
-    let digits = 0x3ff << b'0';
-    let letters = 0x3ff_ffff << b'A' | 0x3ff_ffff << b'a';
-    u128::to_le_bytes(digits | letters)
-};
+const ALPHANUMERIC: u128 = 0x3ff << b'0' | 0x3ff_ffff << b'A' | 0x3ff_ffff << b'a';
 
 /// The characters from `first` to the tilde.
-const fn visible(first: u8) -> [u8; 16] {
-    u128::to_le_bytes((1u128 << 0x7f).wrapping_sub(1 << first))
+const fn visible(first: u8) -> u128 {
+    (1u128 << 0x7f).wrapping_sub(1 << first)
 }
 
-const fn with(class: [u8; 16], mut more: &[u8]) -> [u8; 16] {
-    let mut bits = u128::from_le_bytes(class);
+const fn with(mut class: u128, mut more: &[u8]) -> u128 {
     while let [byte, rest @ ..] = more {
-        bits |= 1 << *byte;
+        class |= 1 << *byte;
         more = rest;
     }
-    bits.to_le_bytes()
+    class
 }
 
-const fn without(class: [u8; 16], less: &[u8]) -> [u8; 16] {
-    u128::to_le_bytes(u128::from_le_bytes(class) & !u128::from_le_bytes(with([0; 16], less)))
+const fn without(class: u128, less: &[u8]) -> u128 {
+    class & !with(0, less)
 }
 
 /// `VSCHAR` = %x20-7E, one or more: `client_id`, `client_secret`, `state`, tokens.
@@ -103,17 +135,16 @@ pub fn is_nqschar(text: &str) -> bool {
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6750#section-2.1>
 pub fn is_b64token(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let padding = bytes.iter().rev().take_while(|b| **b == b'=').count();
-    let body = bytes.get(..bytes.len().wrapping_sub(padding)).unwrap_or_default();
-    !body.is_empty() && Class::B64TOKEN.has_all(body)
+    let body = Class::B64TOKEN.span(text.as_bytes());
+    body > 0 && text.bytes().skip(body).all(|b| b == b'=')
 }
 
 /// `code_verifier` = 43*128unreserved.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc7636#section-4.1>
 pub fn is_code_verifier(text: &str) -> bool {
-    (43..=128).contains(&text.len()) && Class::UNRESERVED.is_made_of(text)
+    let is_unreserved = |b| b == b'~' || b != b'*' && Class::FORM.has(b);
+    (43..=128).contains(&text.len()) && text.bytes().all(is_unreserved)
 }
 
 #[cfg(test)]

@@ -7,10 +7,10 @@
 //!
 //! The time is linear in the text's length: a byte is looked at once when it is read, or twice in a string with escapes.
 //! Where two names of an object may be the same, or one has escapes, its bytes are looked at again at its end, once for
-//! every eight of its members. The reader itself takes at most 96 bytes.
+//! every eight of its members. The reader itself takes at most 120 bytes.
 //!
-//! On machines of 32 bits less code counts for more: each byte is looked at by itself, and those of an object of several
-//! members once more for each of these.
+//! On machines of 32 bits less code counts for more: each byte is looked at by itself, and once more for each name before it
+//! in its object, which is told there if it comes again. Of UTF-8 only what was read is checked.
 //!
 //! ```
 //! use valetkey::text::json::{JsonError, Limits, Reader};
@@ -34,6 +34,7 @@
 //! assert_eq!(read(body, &mut [0; 64]), Ok((Some("2Y/o"), Some(3600))));
 //! ```
 
+mod cursor;
 #[cfg(feature = "serde")]
 mod de;
 mod fault;
@@ -46,9 +47,12 @@ mod write;
 #[cfg(feature = "serde")]
 pub use de::{DeserializeError, from_slice};
 pub use fault::{Fault, JsonError};
+pub(crate) use step::Known;
 pub use write::{Object, string};
 
+use crate::text::LARGE;
 use core::{fmt, str};
+use cursor::{Cursor, State};
 
 /// How much of a document is read before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,44 +93,22 @@ pub enum Kind {
     Object,
 }
 
-/// What is due.
-#[derive(Clone, Copy)]
-enum State {
-    Value,
-    /// The first name or element of what was just opened, or its end.
-    First,
-    /// What follows a value: the next name or element, or the end of what it stands in.
-    After,
-    /// Nothing any more, as there was a fault.
-    Failed,
-}
-
 /// A pull reader: each call takes the next piece of the document, in the order in which it stands there.
 ///
 /// After an error every further call fails with the same error, so that a document which was refused in part cannot be
 /// accepted at its [end](Self::end). Look at a value with [`peek`](Self::peek) where several types are allowed.
 pub struct Reader<'a> {
-    text: &'a str,
+    cursor: Cursor<'a>,
+    /// The same text on large machines, where it is checked at once.
+    text: [&'a str; LARGE as usize],
+    names: [seen::Seen; LARGE as usize],
     scratch: &'a mut [u8],
-    at: usize,
-    limits: Limits,
-    state: State,
-    /// What a call out of turn is answered with. After a fault all are, and with that.
-    out_of_turn: Fault,
-    depth: u8,
-    /// One bit for each open array (0) or object (1), the innermost lowest.
-    objects: u16,
-    /// One bit for each of them, the innermost lowest: whether it is an object of which two names may be the same.
-    doubtful: u16,
-    seen: seen::Seen,
-    /// The members read so far of each open object, the outermost first.
-    members: [u8; Limits::MAX_DEPTH as usize],
 }
 
 impl fmt::Debug for Reader<'_> {
     /// Shows nothing of the text, in which tokens stand.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("at", &self.at).field("depth", &self.depth).finish_non_exhaustive()
+        f.debug_struct("Reader").field("at", &self.cursor.at).finish_non_exhaustive()
     }
 }
 
@@ -135,24 +117,15 @@ impl<'a> Reader<'a> {
     /// after the other; the others are borrowed. As many bytes as the text has always suffice, and none for a document
     /// without escapes.
     pub fn new(bytes: &'a [u8], limits: Limits, scratch: &'a mut [u8]) -> Self {
-        let (text, at, state) = match str::from_utf8(bytes) {
-            Ok(text) => (text, 0, State::Value),
-            Err(e) => ("", e.valid_up_to(), State::Failed),
-        };
-        let out_of_turn = if matches!(state, State::Failed) { Fault::Utf8 } else { Fault::OutOfTurn };
-        Self {
-            text,
-            scratch,
-            at,
-            limits,
-            state,
-            out_of_turn,
-            depth: 0,
-            objects: 0,
-            doubtful: 0,
-            seen: seen::Seen::default(),
-            members: [0; Limits::MAX_DEPTH as usize],
+        let mut cursor = Cursor::new(bytes, Limits { depth: limits.depth.min(Limits::MAX_DEPTH), ..limits });
+        let mut text = [""; LARGE as usize];
+        if let Some(text) = text.first_mut() {
+            match str::from_utf8(bytes) {
+                Ok(checked) => *text = checked,
+                Err(e) => (cursor.at, cursor.state) = (e.valid_up_to(), State::Failed(Fault::Utf8)),
+            }
         }
+        Self { cursor, text, names: core::array::from_fn(|_| seen::Seen::default()), scratch }
     }
 
     /// The type of the next value, which stays where it is.
@@ -169,8 +142,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no object, or nested too deep.
     pub fn object(&mut self) -> Result<(), JsonError> {
-        let opened = self.value(Some(Kind::Object));
-        self.told(opened).map(drop)
+        let opened = self.pass(Kind::Object);
+        self.told(opened)
     }
 
     /// The name of the object's next member, whose value must be taken or [skipped](Self::skip) before the next call;
@@ -179,8 +152,10 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The text is malformed here; the object has too many members; or, at its end, two of the same name.
     pub fn name(&mut self) -> Result<Option<&'a str>, JsonError> {
-        let name = self.member().and_then(|name| self.unescaped(name));
-        if self.has_failed() { self.told(None) } else { Ok(name) }
+        match self.plain_name() {
+            Some(name) => Ok(self.unescaped(name)),
+            None => self.other_name(),
+        }
     }
 
     /// The same, as bytes: for what is read with each request. Elsewhere the inlined copies would take room.
@@ -188,14 +163,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn name_bytes(&mut self) -> Result<Option<&'a [u8]>, JsonError> {
         match self.plain_name() {
             Some(name) => Ok(Some(name)),
-            None => self.other_name(),
+            None => Ok(self.other_name()?.map(str::as_bytes)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn other_name(&mut self) -> Result<Option<&'a [u8]>, JsonError> {
-        Ok(self.name()?.map(str::as_bytes))
+    fn other_name(&mut self) -> Result<Option<&'a str>, JsonError> {
+        let name = if self.passes_name() { self.unescaped(self.cursor.quoted()) } else { None };
+        if self.has_failed() { self.told(None) } else { Ok(name) }
     }
 
     /// Enters an array; its elements follow by [`element`](Self::element).
@@ -203,8 +179,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no array, or nested too deep.
     pub fn array(&mut self) -> Result<(), JsonError> {
-        let opened = self.value(Some(Kind::Array));
-        self.told(opened).map(drop)
+        let opened = self.pass(Kind::Array);
+        self.told(opened)
     }
 
     /// Whether the array has one more element, which must be taken or [skipped](Self::skip) before the next call; at
@@ -246,7 +222,7 @@ impl<'a> Reader<'a> {
     #[cold]
     #[inline(never)]
     fn other_string(&mut self) -> Result<&'a str, JsonError> {
-        let string = self.text();
+        let string = self.string_text();
         self.told(string)
     }
 
@@ -279,7 +255,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is no number.
     pub fn number(&mut self) -> Result<&'a str, JsonError> {
-        let number = self.value(Some(Kind::Number));
+        let number = self.value(Kind::Number);
         self.told(number)
     }
 
@@ -288,7 +264,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// The value is neither.
     pub fn boolean(&mut self) -> Result<bool, JsonError> {
-        let value = self.value(Some(Kind::Boolean));
+        let value = self.value(Kind::Boolean);
         Ok(self.told(value)? == "true")
     }
 
@@ -299,7 +275,7 @@ impl<'a> Reader<'a> {
     pub fn null(&mut self) -> Result<bool, JsonError> {
         let null = self.peek()? == Kind::Null;
         if null {
-            let passed = self.value(None);
+            let passed = self.pass(Kind::Null);
             self.told(passed)?;
         }
         Ok(null)
@@ -310,7 +286,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As for the values in it.
     pub fn skip(&mut self) -> Result<(), JsonError> {
-        let passed = self.pass_over();
+        let passed = self.due().and_then(|_| self.pass_over());
         self.told(passed)
     }
 
@@ -329,9 +305,9 @@ impl<'a> Reader<'a> {
     /// As for the values in it.
     pub fn raw(&mut self) -> Result<&'a str, JsonError> {
         self.peek()?;
-        let start = self.at;
+        let start = self.cursor.at;
         self.skip()?;
-        Ok(self.text.get(start..self.at).unwrap_or_default())
+        Ok(self.text(start, self.cursor.at).unwrap_or_default())
     }
 
     /// The end of the document: all was read, and only white space follows. What was read counts only if this succeeds.

@@ -9,9 +9,11 @@ pub mod json;
 pub mod scope;
 pub mod uri;
 
+use ascii::AsciiStr;
+
 /// Whether room for code is no matter. Where it is, what works byte by byte is all that there is; elsewhere quicker ways stand
-/// before it.
-pub(crate) const LARGE: bool = cfg!(target_pointer_width = "64");
+/// before it. `--cfg valetkey_small` shows to the tests of a large machine what a small one does.
+pub(crate) const LARGE: bool = cfg!(all(target_pointer_width = "64", not(valetkey_small)));
 
 /// Whether two texts are the same, neither of which is secret. In firmware it links no `memcmp`.
 #[inline]
@@ -19,8 +21,20 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if LARGE { a == b } else { a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b) }
 }
 
+/// Whether two texts are the same but for upper and lower case of ASCII.
+#[inline(never)]
+pub(crate) fn same_in_any_case(a: &[u8], b: &[u8]) -> bool {
+    a.eq_ignore_ascii_case(b)
+}
+
 /// What stands before a byte of ASCII and after it, where it comes first.
 fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
     let at = text.bytes().position(|b| b == byte)?;
     Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
+}
+
+/// Bytes as text, if they are ASCII, as all is that OAuth writes and takes. In firmware the check for UTF-8 would be a sixth of
+/// the whole protocol.
+fn ascii(bytes: &[u8]) -> Option<&str> {
+    AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
 }

@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>
 
-use super::same;
+use super::{grammar::Class, same};
 use core::iter;
 
 /// Most words in one scope.
@@ -21,8 +21,8 @@ pub fn is_scope(text: &str) -> bool {
             if last == b' ' {
                 return false;
             }
-            words = words.saturating_add(1);
-        } else if !byte.is_ascii_graphic() || byte == b'"' || byte == b'\\' {
+            words = words.wrapping_add(1);
+        } else if !Class::NQSCHAR.has(byte) {
             return false;
         }
         last = byte;
@@ -70,7 +70,8 @@ pub fn is_subset(part: &str, whole: &str) -> bool {
     part.as_bytes().split(space).all(|word| word.is_empty() || has(whole, word))
 }
 
-fn has(list: &str, word: &[u8]) -> bool {
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(super) fn has(list: &str, word: &[u8]) -> bool {
     list.as_bytes().split(space).any(|w| same(w, word))
 }
 

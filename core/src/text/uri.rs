@@ -2,7 +2,7 @@
 //!
 //! Single characters are searched for as lists of one: the search for a bare one links a panic path into firmware.
 
-use super::{buf::Writer, cut, form, grammar::Class, same};
+use super::{buf::Writer, cut, form, grammar::Class, same, scope::has};
 use core::fmt;
 
 /// A URI taken apart without changing it. [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3)
@@ -36,7 +36,7 @@ impl<'a> Uri<'a> {
     /// assert!(Uri::parse("/cb").is_none() && Uri::parse("https://c.example\\@evil.example/").is_none());
     /// ```
     pub fn parse(text: &'a str) -> Option<Self> {
-        if !Class::URI.has_all(text.as_bytes()) {
+        if !text.bytes().all(|b| b == b'#' || Class::ENDPOINT.has(b)) {
             return None;
         }
         let (scheme, after) = cut(text, b':')?;
@@ -66,61 +66,55 @@ impl<'a> Uri<'a> {
     pub fn host(&self) -> Option<&'a str> {
         let authority = self.authority?;
         let hostport = authority.rsplit_once(['@']).map_or(authority, |(_, host)| host);
-        let (host, after) = split_host(hostport.as_bytes())?;
-        if after.is_empty() { hostport.get(..host.len()) } else { None }
+        hostport.get(..host(hostport.as_bytes())?.len())
     }
 }
 
-/// The host, and what follows it and its port.
-fn split_host(hostport: &[u8]) -> Option<(&[u8], &[u8])> {
-    let literal = hostport.first() == Some(&b'[');
-    let mut len = if literal { &Class::LITERAL } else { &Class::HOST }.span(hostport);
-    if literal {
-        if hostport.get(len) != Some(&b']') {
-            return None;
-        }
-        len = len.wrapping_add(1);
-    }
-    let (host, after) = hostport.split_at_checked(len)?;
-    let after = match after {
-        [b':', port @ ..] => port.get(port.iter().take_while(|b| b.is_ascii_digit()).count()..)?,
-        _ => after,
+/// What stands before a port, if it is a host.
+fn host(hostport: &[u8]) -> Option<&[u8]> {
+    let digits = hostport.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let host = match hostport.get(..hostport.len().wrapping_sub(digits))? {
+        [host @ .., b':'] => host,
+        _ => hostport,
     };
-    Some((host, after))
+    let (class, name) = match host {
+        [b'[', literal @ .., b']'] => (Class::LITERAL, literal),
+        _ => (Class::HOST, host),
+    };
+    class.has_all(name).then_some(host)
 }
 
 /// Whether a host is this machine: `127.0.0.1`, `[::1]` or `localhost`.
 pub fn is_loopback(host: &str) -> bool {
-    LOOPBACK.contains(&host)
+    !host.is_empty() && has(LOOPBACK, host.as_bytes())
 }
 
-const LOOPBACK: [&str; 3] = ["127.0.0.1", "[::1]", "localhost"];
+const LOOPBACK: &str = "127.0.0.1 [::1] localhost";
 
 /// Whether `text` may be an endpoint: https, or http on loopback; no fragment, no user information.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc6749#section-3.1>
 pub fn is_endpoint(text: &str) -> bool {
-    is_web(text, &Class::ENDPOINT)
+    is_web(text, Class::ENDPOINT)
 }
 
 /// Https with a host, or http with a loopback host, and no user information.
-fn is_web(text: &str, class: &Class) -> bool {
-    let after = |scheme: &[u8]| {
-        let (start, after) = text.as_bytes().split_at_checked(scheme.len())?;
-        same(start, scheme).then_some(after)
-    };
-    let tls = after(b"https://");
-    let Some(after) = tls.or_else(|| after(b"http://")) else { return false };
-    let Some((host, after)) = split_host(after) else { return false };
-    let may_be = tls.is_some() && !host.is_empty() || LOOPBACK.iter().any(|name| same(name.as_bytes(), host));
-    may_be && matches!(after.first(), None | Some(b'/' | b'?')) && class.has_all(text.as_bytes())
+fn is_web(text: &str, class: Class) -> bool {
+    let bytes = text.as_bytes();
+    let tls = bytes.get(4) == Some(&b's');
+    let scheme: &[u8] = if tls { b"https://" } else { b"http://" };
+    let Some((start, after)) = bytes.split_at_checked(scheme.len()) else { return false };
+    let end = after.iter().take_while(|b| !matches!(b, b'/' | b'?')).count();
+    let Some(host) = after.get(..end).and_then(host) else { return false };
+    let trusted = if tls { !host.is_empty() } else { has(LOOPBACK, host) };
+    trusted && same(start, scheme) && class.has_all(bytes)
 }
 
 /// Whether `text` may be an issuer identifier: like an endpoint, and without a query.
 ///
 /// <https://www.rfc-editor.org/rfc/rfc8414#section-2>
 pub fn is_issuer(text: &str) -> bool {
-    is_web(text, &Class::ISSUER)
+    is_web(text, Class::ISSUER)
 }
 
 /// Whether `text` may be a `resource`: an absolute URI without fragment.

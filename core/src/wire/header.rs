@@ -1,5 +1,7 @@
 //! HTTP header values: how often one came, and which media type it names.
 
+use crate::text::same_in_any_case;
+
 /// A value of an HTTP header that must not come twice. An adapter makes it of all fields of that name, so that a request
 /// on which two parts of a program could disagree is refused
 /// ([RFC 9110 section 5.3](https://www.rfc-editor.org/rfc/rfc9110#section-5.3)).
@@ -48,6 +50,6 @@ pub fn is_media_type(content_type: &str, wanted: &str) -> bool {
     let essence = content_type.as_bytes().trim_ascii_start().split_at_checked(wanted.len());
     essence.is_some_and(|(essence, after)| {
         let end = after.trim_ascii_start().first();
-        essence.eq_ignore_ascii_case(wanted.as_bytes()) && (end.is_none() || end == Some(&b';'))
+        same_in_any_case(essence, wanted.as_bytes()) && (end.is_none() || end == Some(&b';'))
     })
 }

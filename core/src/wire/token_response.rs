@@ -9,8 +9,8 @@ use crate::{
         buf::Writer,
         form::{Encoded, Form},
         grammar,
-        json::{self, JsonError, Kind, Limits, Reader},
-        scope,
+        json::{self, JsonError, Kind, Known, Limits, Reader},
+        same_in_any_case, scope,
     },
     wire::header::is_media_type,
 };
@@ -99,6 +99,10 @@ pub enum Member {
 /// In the order of [`Member`]: those of an error first.
 const NAMES: [&str; 8] =
     ["error", "error_description", "error_uri", "access_token", "token_type", "refresh_token", "scope", "expires_in"];
+const KNOWN: Known = Known {
+    names: &NAMES,
+    quoted: r#""error""error_description""error_uri""access_token""token_type""refresh_token""scope""expires_in""#,
+};
 const ERROR_NAMES: usize = 3;
 
 impl Member {
@@ -250,11 +254,9 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The place of a name, if it is wanted.
-    fn place(self, is: impl Fn(&str) -> bool) -> Option<usize> {
-        let place = NAMES.iter().position(|name| is(name))?;
-        let wanted = if place < ERROR_NAMES { self.errors } else { self.tokens };
-        wanted.then_some(place)
+    /// Whether the name at this place is among them.
+    const fn has(self, place: usize) -> bool {
+        if place < ERROR_NAMES { self.errors } else { self.tokens && place < NAMES.len() }
     }
 }
 
@@ -295,18 +297,18 @@ fn read_json<'b>(
 ) -> Result<(), JsonError> {
     let mut r = Reader::new(body, Limits::DEFAULT, scratch);
     // A fault ends the loop, and is told at the end.
-    _ = r.value(Some(Kind::Object));
-    while let Some(name) = r.member() {
-        let Some(place) = wanted.place(|known| name.is(known)) else {
+    r.enter();
+    while let Some(place) = r.known_member(&KNOWN) {
+        if !wanted.has(place) {
             _ = r.pass_over();
             continue;
-        };
+        }
         if leniency.empty_as_absent && r.null()? {
             continue;
         }
         let is_number =
             place == Member::ExpiresIn as usize && !(leniency.expires_in_string && r.peek()? == Kind::String);
-        let text = if is_number { r.natural() } else { r.any_text() };
+        let text = if is_number { r.due_number() } else { r.ascii_string() };
         if let Some(slot) = members.get_mut(place) {
             *slot = text.filter(|text| !text.is_empty() || !leniency.empty_as_absent);
         }
@@ -323,7 +325,7 @@ fn read_form<'b>(
     let text = core::str::from_utf8(body).map_err(|_| Fault::Form)?;
     let form = Form::new(text, &[]).map_err(|_| Fault::Form)?;
     for (name, value) in form.pairs() {
-        if let Some(place) = wanted.place(|known| name.is(known)) {
+        if let Some(place) = NAMES.iter().position(|known| name.is(known)).filter(|place| wanted.has(*place)) {
             let text = match value.plain() {
                 Some(text) => text,
                 None => decode(value, &mut scratch)?,
@@ -347,7 +349,7 @@ pub(crate) fn tokens<'b>(members: &Members<'b>, leniency: &Leniency) -> Result<T
     };
     check(sendable, Member::AccessToken)?;
     match token_type {
-        Some(word) if word.eq_ignore_ascii_case("bearer") => {}
+        Some(word) if same_in_any_case(word.as_bytes(), b"bearer") => {}
         Some(_) => return Err(Fault::TokenType),
         None if leniency.no_token_type => {}
         None => return Err(Fault::Missing(Member::TokenType)),
@@ -391,11 +393,27 @@ fn decode<'b>(value: Encoded<'_>, scratch: &mut &'b mut [u8]) -> Result<&'b str,
     w.finish().map_err(|_| Fault::Scratch)
 }
 
-/// Digits alone, as a number; `u32::MAX` if it is larger.
+/// Digits alone, as a number; `u32::MAX` if it is larger. Not so many that 64 bits may be too few: that is no time.
 pub(crate) fn number(digits: &str) -> Option<u32> {
     let mut n = 0u32;
     for byte in digits.bytes() {
-        n = n.saturating_mul(10).saturating_add(char::from(byte).to_digit(10)?);
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        n = n.saturating_mul(10).saturating_add(digit.into());
     }
-    (!digits.is_empty()).then_some(n)
+    matches!(digits.len(), 1..20).then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::String;
+
+    #[test]
+    fn the_names_are_those_between_quotes() {
+        let quoted: String = NAMES.iter().flat_map(|name| ["\"", *name, "\""]).collect();
+        assert_eq!(quoted, KNOWN.quoted);
+    }
 }

@@ -182,7 +182,10 @@ fn expires_in_is_an_integer_from_0_on() {
     for (good, seconds) in [("0", 0), ("4294967295", u32::MAX), ("4294967296", u32::MAX)] {
         assert_eq!(tokens(&cfg, &said(good)).expires_in, Some(seconds));
     }
-    for bad in ["-1", "1.0", "1e3", "\"3600\"", "18446744073709551616", "null"] {
+    for bad in ["-1", "-0", "1.0", "1e3", "18446744073709551616", "99999999999999999999999"] {
+        assert_eq!(fault(&cfg, &said(bad)), Fault::Malformed(Member::ExpiresIn), "{bad}");
+    }
+    for bad in ["\"3600\"", "null", "01", "1.", "+1"] {
         assert!(matches!(fault(&cfg, &said(bad)), Fault::Json(_)), "{bad}");
     }
     assert_eq!(tokens(&cfg, r#"{"access_token":"a","token_type":"bearer"}"#).expires_in, None);
@@ -192,9 +195,10 @@ fn expires_in_is_an_integer_from_0_on() {
 fn a_body_that_breaks_the_rules_of_json_is_refused() {
     let twice = GOOD.replace('}', r#","\u0061ccess_token":"other"}"#);
     let behind = format!("{GOOD} x");
-    for bad in ["", "[]", "null", "<html>", &twice, &behind, &GOOD[..GOOD.len() - 1]] {
+    for bad in ["", "[1]", "null", "<html>", &twice, &behind, &GOOD[..GOOD.len() - 1]] {
         assert!(matches!(fault(&basic(), bad), Fault::Json(_)), "{bad}");
     }
+    assert_eq!(fault(&basic(), "[]"), Fault::Missing(Member::AccessToken));
     let not_utf8 = Response { body: b"{\"access_token\":\"\xff\"}", ..json(200, "") };
     assert!(matches!(ask(&basic(), not_utf8), Err(Error::Body { fault: Fault::Json(_), .. })));
 }

@@ -100,8 +100,16 @@ fn commas_and_colons_stand_where_the_grammar_has_them() {
 
 #[test]
 fn text_that_is_not_utf_8_is_refused_with_its_offset() {
-    for bytes in [&b"\"\xff\""[..], b"\"\xc0\xaf\"", b"\"\xed\xa0\x80\"", b"{\xff}", b"\"\xe2\x82\""] {
+    for bytes in [&b"\"\xff\""[..], b"\"\xc0\xaf\"", b"\"\xed\xa0\x80\"", b"\"\xf4\x90\x80\x80\"", b"\"\xe2\x82\""] {
         assert_eq!(read(bytes), Err(JsonError { fault: Fault::Utf8, at: 1 }), "{bytes:?}");
         assert_eq!(skip(bytes), Err(JsonError { fault: Fault::Utf8, at: 1 }), "{bytes:?}");
+    }
+}
+
+#[test]
+fn nothing_but_ascii_stands_between_strings() {
+    for bytes in [&b"{\xff}"[..], b"[\xc3\xa9]", b"\xef\xbb\xbf{}", b"[1\xc2\xa0]"] {
+        assert!(matches!(read(bytes).unwrap_err().fault, Fault::Utf8 | Fault::Syntax), "{bytes:?}");
+        assert_eq!(read(bytes).err(), skip(bytes).err(), "{bytes:?}");
     }
 }

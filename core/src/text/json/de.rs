@@ -1,6 +1,6 @@
 //! serde over the strict reader, for a user's own types: the same bytes, the same rules, the same limits.
 
-use super::{Fault, JsonError, Kind, Limits, Reader, State};
+use super::{Fault, JsonError, Kind, Limits, Reader, cursor::State};
 use core::fmt;
 use serde::de::{
     self, Deserialize, DeserializeSeed, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
@@ -104,7 +104,7 @@ pub fn from_slice<'de, T: Deserialize<'de>>(
 
 impl<'de> Reader<'de> {
     fn visit_integer<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {
-        if self.peek()? == Kind::Number && self.text.as_bytes().get(self.at) == Some(&b'-') {
+        if self.peek()? == Kind::Number && self.cursor.bytes.get(self.cursor.at) == Some(&b'-') {
             visitor.visit_i64(self.i64()?)
         } else {
             visitor.visit_u64(self.u64()?)
@@ -124,30 +124,30 @@ impl<'de> Reader<'de> {
 
     fn visit_number<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {
         self.peek()?;
-        let start = self.at;
+        let start = self.cursor.at;
         let integer = !self.number()?.bytes().any(|b| matches!(b, b'.' | b'e' | b'E'));
         // It was looked at, and is to be taken now.
-        (self.at, self.state) = (start, State::Value);
+        (self.cursor.at, self.cursor.state) = (start, State::Value);
         if integer { self.visit_integer(visitor) } else { self.visit_float(visitor) }
     }
 
     fn visit_array<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {
-        let outside = self.depth;
+        let outside = self.cursor.open;
         self.array()?;
         let value = visitor.visit_seq(Elements { reader: self, outside })?;
         // A visitor may stop early, but not before the end.
-        if self.depth != outside && self.element()? {
-            return Err(DeserializeError::Refused { at: Some(self.at) });
+        if self.cursor.open != outside && self.element()? {
+            return Err(DeserializeError::Refused { at: Some(self.cursor.at) });
         }
         Ok(value)
     }
 
     fn visit_object<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DeserializeError> {
-        let outside = self.depth;
+        let outside = self.cursor.open;
         self.object()?;
         let value = visitor.visit_map(Members { reader: self, outside })?;
-        if self.depth != outside && self.name()?.is_some() {
-            return Err(DeserializeError::Refused { at: Some(self.at) });
+        if self.cursor.open != outside && self.name()?.is_some() {
+            return Err(DeserializeError::Refused { at: Some(self.cursor.at) });
         }
         Ok(value)
     }
@@ -158,11 +158,11 @@ impl<'de> Reader<'de> {
         visit: impl FnOnce(&mut Self) -> Result<T, DeserializeError>,
     ) -> Result<T, DeserializeError> {
         self.peek()?;
-        let (at, outside) = (self.at, self.depth);
+        let (at, outside) = (self.cursor.at, self.cursor.open);
         visit(self).map_err(|e| {
             // A type may swallow this error, but the rest of a half-read array is not that of the one around it.
-            if self.depth != outside && !matches!(self.state, State::Failed) {
-                self.state = State::Failed;
+            if self.cursor.open != outside && !matches!(self.cursor.state, State::Failed(_)) {
+                self.cursor.fail::<()>(Fault::OutOfTurn);
             }
             e.located(at)
         })
@@ -232,7 +232,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
                 r.object()?;
                 let value = visitor.visit_enum(Variant(r))?;
                 if r.name()?.is_some() {
-                    return Err(DeserializeError::Refused { at: Some(r.at) });
+                    return Err(DeserializeError::Refused { at: Some(r.cursor.at) });
                 }
                 Ok(value)
             }
@@ -253,14 +253,14 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 /// The elements of an array. After its end the reader stands in what is around it, which is not this array's to give.
 struct Elements<'r, 'de> {
     reader: &'r mut Reader<'de>,
-    outside: u8,
+    outside: u32,
 }
 
 impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
     type Error = DeserializeError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DeserializeError> {
-        if self.reader.depth == self.outside || !self.reader.element()? {
+        if self.reader.cursor.open == self.outside || !self.reader.element()? {
             return Ok(None);
         }
         seed.deserialize(&mut *self.reader).map(Some)
@@ -270,18 +270,18 @@ impl<'de> SeqAccess<'de> for Elements<'_, 'de> {
 /// The members of an object, likewise.
 struct Members<'r, 'de> {
     reader: &'r mut Reader<'de>,
-    outside: u8,
+    outside: u32,
 }
 
 impl<'de> MapAccess<'de> for Members<'_, 'de> {
     type Error = DeserializeError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DeserializeError> {
-        if self.reader.depth == self.outside {
+        if self.reader.cursor.open == self.outside {
             return Ok(None);
         }
         let Some(name) = self.reader.name()? else { return Ok(None) };
-        seed.deserialize(Name(name)).map(Some).map_err(|e| e.located(self.reader.at))
+        seed.deserialize(Name(name)).map(Some).map_err(|e| e.located(self.reader.cursor.at))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DeserializeError> {

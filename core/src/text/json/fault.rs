@@ -62,7 +62,7 @@ impl fmt::Display for Fault {
 pub struct JsonError {
     /// What was wrong.
     pub fault: Fault,
-    /// The offset in bytes at which it was seen; for a duplicate, that of the end of its object.
+    /// The offset in bytes at which it was seen; for a duplicate, one behind the first of the two in their object.
     pub at: usize,
 }
 

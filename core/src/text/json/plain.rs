@@ -1,58 +1,57 @@
 //! The forms in which JSON mostly comes, each taken in one pass: names and strings without escapes, integers, and no white
 //! space between. Anything else is left where it is, for those ways in [`super`] that also say what is wrong with it.
 
-use super::{Reader, State, scan};
+use super::{Reader, cursor::State, scan};
 
 impl<'a> Reader<'a> {
     /// `"name":`, and the comma before it.
     #[inline(always)]
     pub(super) fn plain_name(&mut self) -> Option<&'a [u8]> {
-        if self.objects & 1 == 0 {
+        let seen = self.names.first_mut()?;
+        let cursor = &mut self.cursor;
+        if !cursor.in_object() {
             return None;
         }
-        let bytes = self.text.as_bytes();
-        let quote = if matches!(self.state, State::First) {
-            self.at
-        } else if matches!(self.state, State::After) && bytes.get(self.at) == Some(&b',') {
-            self.at.wrapping_add(1)
-        } else {
-            return None;
+        let bytes = cursor.bytes;
+        let quote = match cursor.state {
+            State::First => cursor.at,
+            State::After if bytes.get(cursor.at) == Some(&b',') => cursor.at.wrapping_add(1),
+            _ => return None,
         };
         let name = scan::plain(bytes, quote)?;
         if bytes.get(name.end.wrapping_add(1)) != Some(&b':') {
             return None;
         }
         let text = bytes.get(name.start..name.end)?;
-        let members = self.members.get_mut(usize::from(self.depth).wrapping_sub(1))?;
-        if *members >= self.limits.members {
+        if !seen.add(cursor.limits.members, Some(name.hash)) {
             return None;
         }
-        *members = members.wrapping_add(1);
-        if !self.is_new(&name) {
-            self.doubtful |= 1;
-        }
-        self.at = name.end.wrapping_add(2);
-        self.state = State::Value;
+        cursor.at = name.end.wrapping_add(2);
+        cursor.state = State::Value;
         Some(text)
     }
 
     /// A string, which may be empty.
     #[inline(never)]
     pub(super) fn plain_string(&mut self) -> Option<&'a str> {
-        if !matches!(self.state, State::Value) {
+        let text = self.text.first()?;
+        let cursor = &mut self.cursor;
+        if cursor.state != State::Value {
             return None;
         }
-        let string = scan::plain(self.text.as_bytes(), self.at)?;
-        let text = self.text.get(string.start..string.end)?;
-        self.pass(string.end.wrapping_add(1));
+        let string = scan::plain_value(cursor.bytes, cursor.at)?;
+        let text = text.get(string.start..string.end)?;
+        cursor.at = string.end.wrapping_add(1);
+        cursor.state = State::After;
         Some(text)
     }
 
     /// An integer above 0, of so many digits that it fits for sure.
     #[inline(never)]
     pub(crate) fn plain_integer(&mut self) -> Option<u64> {
-        let rest = self.text.as_bytes().get(self.at..)?;
-        if !matches!((self.state, rest.first()?), (State::Value, b'1'..=b'9')) {
+        let cursor = &mut self.cursor;
+        let rest = cursor.bytes.get(cursor.at..)?;
+        if !matches!((cursor.state, rest.first()?), (State::Value, b'1'..=b'9')) {
             return None;
         }
         let (mut value, mut len) = (0u64, 0usize);
@@ -69,7 +68,8 @@ impl<'a> Reader<'a> {
         if len > 19 || !matches!(after, b',' | b'}' | b']') {
             return None;
         }
-        self.pass(self.at.wrapping_add(len));
+        cursor.at = cursor.at.wrapping_add(len);
+        cursor.state = State::After;
         Some(value)
     }
 }

@@ -1,250 +1,256 @@
-//! The steps of a [`Reader`]. A fault is kept in the reader, which goes no further then: so a step answers with no more than
-//! a register holds, and what calls it need not look for faults before the end. On small machines that is half of the code.
+//! The steps of a [`Reader`]: pieces, the uniqueness of names, and what is taken of them.
 
-use super::{Fault, JsonError, Kind, Reader, State, scan};
-use crate::text::LARGE;
+use super::{
+    Fault, JsonError, Kind, Limits, Reader,
+    cursor::{Cursor, NONE, Piece, State},
+    scan,
+};
+use crate::text::{LARGE, ascii};
 use core::{cmp::Ordering, mem, str};
 
-/// A checked string or name between its quotes, with its escapes.
-#[derive(Clone, Copy)]
-pub(crate) struct Written<'a>(&'a str);
+/// No text that OAuth takes anywhere.
+pub(crate) const FOREIGN: &str = "\x7f";
 
-impl Written<'_> {
-    /// Whether it stands for `text`, in which there is no backslash.
-    pub(crate) fn is(self, text: &str) -> bool {
-        // Mostly it is written so, and a comparison at once is there on large machines anyhow.
-        LARGE && self.0 == text || scan::same(self.0.as_bytes(), text.as_bytes())
-    }
+/// Names of members that mean something, known beforehand.
+pub(crate) struct Known {
+    pub(crate) names: &'static [&'static str],
+    /// The same, each between quotes: in firmware this takes less than so many slices.
+    pub(crate) quoted: &'static str,
 }
 
 impl<'a> Reader<'a> {
     pub(super) const fn has_failed(&self) -> bool {
-        matches!(self.state, State::Failed)
+        matches!(self.cursor.state, State::Failed(_))
+    }
+
+    /// Passes the next piece.
+    fn next(&mut self) -> Option<Piece> {
+        let piece = self.cursor.step()?;
+        let cursor = &mut self.cursor;
+        let Some(names) = self.names.first_mut() else {
+            if piece == Piece::Name {
+                cursor.look_ahead()?;
+            }
+            return Some(piece);
+        };
+        let fault = match piece {
+            Piece::Open => {
+                names.open();
+                None
+            }
+            Piece::Close => {
+                let duplicate = names.close() && scan::has_duplicate(cursor.bytes, cursor.start);
+                duplicate.then_some(Fault::Duplicate)
+            }
+            Piece::Name => {
+                let hash = scan::plain(cursor.bytes, cursor.start).map(|name| name.hash);
+                (!names.add(cursor.limits.members, hash)).then_some(Fault::Members)
+            }
+            Piece::String | Piece::Number | Piece::Literal => None,
+        };
+        if let Some(fault) = fault {
+            cursor.at = cursor.start;
+            return cursor.fail(fault);
+        }
+        Some(piece)
+    }
+
+    /// Passes the next piece, if it is of this kind.
+    fn take(&mut self, wanted: Piece) -> Option<()> {
+        if self.next()? == wanted {
+            return Some(());
+        }
+        self.cursor.at = self.cursor.start;
+        self.cursor.fail(Fault::WrongType)
     }
 
     /// The type of the value that is due.
     pub(super) fn due(&mut self) -> Option<Kind> {
-        if !matches!(self.state, State::Value) {
-            return self.out_of_turn();
+        let cursor = &mut self.cursor;
+        if cursor.state == State::Colon {
+            cursor.next_byte();
+            if !cursor.takes(b':', b':') {
+                return cursor.unexpected();
+            }
+            cursor.state = State::Value;
         }
-        match self.next_byte() {
-            b'n' => Some(Kind::Null),
-            b't' | b'f' => Some(Kind::Boolean),
-            b'-' | b'0'..=b'9' => Some(Kind::Number),
-            b'"' => Some(Kind::String),
-            b'[' => Some(Kind::Array),
-            b'{' => Some(Kind::Object),
-            _ => self.unexpected(),
+        if cursor.state != State::Value {
+            return cursor.out_of_turn();
         }
+        let kind = kind(cursor.next_byte());
+        if kind.is_none() { cursor.unexpected() } else { kind }
     }
 
-    /// Takes the next value, of the kind that is wanted if one is: a scalar whole, as it is written; of an array or object the
-    /// beginning, which is entered.
-    pub(crate) fn value(&mut self, wanted: Option<Kind>) -> Option<&'a str> {
-        let kind = self.due()?;
-        if wanted.is_some_and(|wanted| wanted != kind) {
-            return self.fail(Fault::WrongType);
+    /// Passes the scalar that is due, or enters the array or object, if it is of this kind.
+    pub(super) fn pass(&mut self, wanted: Kind) -> Option<()> {
+        if !matches!(self.cursor.state, State::Value | State::Colon) {
+            return self.cursor.out_of_turn();
         }
-        let start = self.at;
-        match kind {
-            Kind::Array | Kind::Object => return self.open(kind == Kind::Object),
-            Kind::String => _ = self.quoted()?,
-            Kind::Number => self.digits_and_more()?,
-            Kind::Null | Kind::Boolean => self.literal()?,
+        self.next()?;
+        let first = self.cursor.bytes.get(self.cursor.start)?;
+        if kind(*first) == Some(wanted) {
+            return Some(());
         }
-        self.state = State::After;
-        self.text.get(start..self.at)
+        self.cursor.at = self.cursor.start;
+        self.cursor.fail(Fault::WrongType)
     }
 
-    fn open(&mut self, object: bool) -> Option<&'a str> {
-        let members = self.members.get_mut(usize::from(self.depth));
-        let Some(members) = members.filter(|_| self.depth < self.limits.depth) else { return self.fail(Fault::Depth) };
-        *members = 0;
-        self.depth = self.depth.wrapping_add(1);
-        self.objects = self.objects << 1 | u16::from(object);
-        self.doubtful <<= 1;
-        self.at = self.at.wrapping_add(1);
-        self.state = State::First;
-        Some("")
+    /// Takes the scalar that is due, as it is written, if it is of this kind.
+    pub(super) fn value(&mut self, wanted: Kind) -> Option<&'a str> {
+        self.pass(wanted)?;
+        self.text(self.cursor.start, self.cursor.at)
+    }
+
+    /// Enters an array or object.
+    pub(crate) fn enter(&mut self) {
+        self.take(Piece::Open);
     }
 
     /// Whether the array has one more element; not at its end, which is passed then, or after a fault.
     pub(super) fn next_element(&mut self) -> bool {
-        if self.depth == 0 || self.objects & 1 != 0 { self.out_of_turn::<()>().is_some() } else { self.more() }
-    }
-
-    /// Whether a comma or the beginning leads to one more name or element; otherwise the end was passed, or there is a fault.
-    fn more(&mut self) -> bool {
-        let first = matches!(self.state, State::First);
-        if !first && !matches!(self.state, State::After) {
-            return self.out_of_turn::<()>().is_some();
+        let cursor = &mut self.cursor;
+        let first = cursor.state == State::First;
+        if cursor.is_root() || cursor.in_object() || !first && cursor.state != State::After {
+            return cursor.out_of_turn::<()>().is_some();
         }
-        let byte = self.next_byte();
-        if byte == if self.objects & 1 != 0 { b'}' } else { b']' } {
-            self.depth = self.depth.wrapping_sub(1);
-            self.objects >>= 1;
-            self.doubtful >>= 1;
-            self.pass(self.at.wrapping_add(1));
+        let byte = cursor.next_byte();
+        if byte == b']' {
+            self.next();
             return false;
         }
-        if byte == 0 || !first && !self.takes(b',', b',') {
-            return self.unexpected::<()>().is_some();
+        if byte == 0 || !first && !cursor.takes(b',', b',') {
+            return cursor.unexpected::<()>().is_some();
         }
-        self.state = State::Value;
+        cursor.state = State::Value;
         true
     }
 
-    /// The name of the next member as it is written; none at the end of the object, or after a fault.
-    pub(crate) fn member(&mut self) -> Option<Written<'a>> {
-        if self.objects & 1 == 0 {
-            return self.out_of_turn();
+    /// Which of the names that are known the next member has, in their order; of others as many as there are. None at the end
+    /// of the object, or after a fault.
+    #[inline]
+    pub(crate) fn known_member(&mut self, known: &Known) -> Option<usize> {
+        if let Some(plain) = self.plain_name() {
+            let place = known.names.iter().position(|name| name.as_bytes() == plain);
+            return Some(place.unwrap_or(known.names.len()));
         }
-        let members = usize::from(self.depth).wrapping_sub(1);
-        let doubtful = self.doubtful & 1 != 0;
-        if !self.more() {
-            let close = self.at.wrapping_sub(1);
-            if doubtful && !self.has_failed() && scan::has_duplicate(self.text, close) {
-                self.at = close;
-                return self.fail(Fault::Duplicate);
-            }
+        self.other_known_member(known)
+    }
+
+    #[inline(never)]
+    fn other_known_member(&mut self, known: &Known) -> Option<usize> {
+        if !self.passes_name() {
             return None;
         }
-        if self.next_byte() != b'"' {
-            return self.unexpected();
+        let mut name = Cursor::new(known.quoted.as_bytes(), Limits::DEFAULT);
+        let mut place = 0usize;
+        while name.string().is_some() && !name.is_like(&self.cursor) {
+            place = place.wrapping_add(1);
         }
-        if let Some(members) = self.members.get_mut(members) {
-            if *members >= self.limits.members {
-                return self.fail(Fault::Members);
-            }
-            *members = members.wrapping_add(1);
-        }
-        let name = match scan::plain(self.text.as_bytes(), self.at) {
-            Some(name) => {
-                if !self.is_new(&name) {
-                    self.doubtful |= 1;
-                }
-                self.at = name.end.wrapping_add(1);
-                self.text.get(name.start..name.end)?
-            }
-            None => {
-                self.doubtful |= 1;
-                self.other_quoted()?
-            }
-        };
-        self.next_byte();
-        if !self.takes(b':', b':') {
-            return self.unexpected();
-        }
-        Some(Written(name))
+        Some(place)
     }
 
-    /// Whether it is sure that no name of the innermost object is the same.
-    #[inline]
-    pub(super) fn is_new(&mut self, name: &scan::Quoted) -> bool {
-        self.seen.is_new(self.depth, name.hash)
-    }
-
-    /// A string, by words where there are words.
-    pub(crate) fn any_text(&mut self) -> Option<&'a str> {
-        match self.plain_string() {
-            Some(text) => Some(text),
-            None => self.text(),
+    /// Whether there is a name, which is passed.
+    pub(super) fn passes_name(&mut self) -> bool {
+        match self.next() {
+            Some(Piece::Name) => true,
+            None | Some(Piece::Close) => false,
+            _ => self.cursor.out_of_turn::<()>().is_some(),
         }
     }
 
-    /// A string.
-    pub(super) fn text(&mut self) -> Option<&'a str> {
-        let quoted = self.value(Some(Kind::String))?;
-        self.unescaped(Written(quoted.get(1..quoted.len().wrapping_sub(1))?))
-    }
-
-    /// A string or name that begins here, without its quotes.
-    fn quoted(&mut self) -> Option<&'a str> {
-        match scan::plain(self.text.as_bytes(), self.at) {
-            Some(string) => {
-                self.at = string.end.wrapping_add(1);
-                self.text.get(string.start..string.end)
-            }
-            None => self.other_quoted(),
+    /// The string that is due. Where it is not ASCII, there may be [`FOREIGN`] instead.
+    pub(crate) fn ascii_string(&mut self) -> Option<&'a str> {
+        if LARGE {
+            return match self.plain_string() {
+                Some(text) => Some(text),
+                None => self.string_text(),
+            };
         }
+        self.small_string()
     }
 
-    /// A string or name that begins here, with escapes or without.
-    #[cold]
     #[inline(never)]
-    fn other_quoted(&mut self) -> Option<&'a str> {
-        let bytes = self.text.as_bytes();
-        self.at = self.at.wrapping_add(1);
-        let start = self.at;
-        loop {
-            match self.byte() {
-                b'"' => break,
-                b'\\' => {
-                    let backslash = self.at;
-                    if scan::escape(bytes, &mut self.at).is_none() {
-                        let ended = self.at > bytes.len();
-                        self.at = if ended { bytes.len() } else { backslash };
-                        return self.fail(if ended { Fault::End } else { Fault::Escape });
-                    }
-                }
-                ..b' ' => return self.unexpected_or(Fault::Control),
-                _ => self.at = self.at.wrapping_add(1),
-            }
-        }
-        let end = self.at;
-        self.at = end.wrapping_add(1);
-        self.text.get(start..end)
-    }
-
-    /// What a string of the text stands for.
-    pub(super) fn unescaped(&mut self, Written(raw): Written<'a>) -> Option<&'a str> {
-        if !raw.bytes().any(|b| b == b'\\') {
-            return Some(raw);
+    fn small_string(&mut self) -> Option<&'a str> {
+        self.take(Piece::String)?;
+        let raw = self.cursor.quoted();
+        if raw.iter().all(|byte| *byte != b'\\') {
+            return ascii(raw).or(Some(FOREIGN));
         }
         let scratch = mem::take(&mut self.scratch);
         let mut len = 0usize;
-        let mut bytes = scan::Unescaped::new(raw.as_bytes());
-        while let Some(byte) = bytes.next() {
-            let Some(to) = scratch.get_mut(len) else {
-                self.at = raw.as_ptr().addr().wrapping_sub(self.text.as_ptr().addr());
-                return self.fail(Fault::Scratch);
-            };
+        let mut characters = self.cursor.characters();
+        loop {
+            let character = characters.character();
+            if character == NONE {
+                break;
+            }
+            let Ok(byte) = u8::try_from(character) else { return Some(FOREIGN) };
+            let Some(to) = scratch.get_mut(len) else { return self.cursor.fail(Fault::Scratch) };
             *to = byte;
             len = len.wrapping_add(1);
+        }
+        let (unescaped, rest) = scratch.split_at_mut_checked(len)?;
+        self.scratch = rest;
+        ascii(unescaped).or(Some(FOREIGN))
+    }
+
+    /// The number that is due, as it is written.
+    pub(crate) fn due_number(&mut self) -> Option<&'a str> {
+        self.take(Piece::Number)?;
+        ascii(self.cursor.bytes.get(self.cursor.start..self.cursor.at)?)
+    }
+
+    /// A string.
+    pub(super) fn string_text(&mut self) -> Option<&'a str> {
+        self.pass(Kind::String)?;
+        self.unescaped(self.cursor.quoted())
+    }
+
+    /// What a string of the text stands for.
+    pub(super) fn unescaped(&mut self, raw: &'a [u8]) -> Option<&'a str> {
+        if raw.iter().all(|byte| *byte != b'\\') {
+            let start = self.offset(raw);
+            return self.text(start, start.wrapping_add(raw.len()));
+        }
+        let scratch = mem::take(&mut self.scratch);
+        let mut len = 0usize;
+        let mut characters = Cursor::new(raw, self.cursor.limits);
+        while let Some(character) = char::from_u32(characters.character()) {
+            for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+                let Some(to) = scratch.get_mut(len) else {
+                    self.cursor.at = self.offset(raw);
+                    return self.cursor.fail(Fault::Scratch);
+                };
+                *to = byte;
+                len = len.wrapping_add(1);
+            }
         }
         let (unescaped, rest) = scratch.split_at_mut_checked(len)?;
         self.scratch = rest;
         str::from_utf8(unescaped).ok()
     }
 
-    /// A number: RFC 8259, section 6. A digit after a 0 is refused as what cannot follow a value.
-    fn digits_and_more(&mut self) -> Option<()> {
-        self.takes(b'-', b'-');
-        if !self.takes(b'0', b'0') {
-            self.digits()?;
-        }
-        if self.takes(b'.', b'.') {
-            self.digits()?;
-        }
-        if self.takes(b'e', b'E') {
-            self.takes(b'+', b'-');
-            self.digits()?;
-        }
-        Some(())
+    /// Where a part of the text begins.
+    fn offset(&self, raw: &[u8]) -> usize {
+        raw.as_ptr().addr().wrapping_sub(self.cursor.bytes.as_ptr().addr())
     }
 
-    /// At least one digit.
-    fn digits(&mut self) -> Option<()> {
-        let start = self.at;
-        while self.byte().is_ascii_digit() {
-            self.at = self.at.wrapping_add(1);
+    /// A part of the text.
+    pub(super) fn text(&self, start: usize, end: usize) -> Option<&'a str> {
+        match self.text.first() {
+            Some(text) => text.get(start..end),
+            None => str::from_utf8(self.cursor.bytes.get(start..end)?).ok(),
         }
-        if self.at == start { self.unexpected() } else { Some(()) }
+    }
+
+    /// A number as it is written.
+    pub(super) fn any_number(&mut self) -> Option<&'a str> {
+        self.value(Kind::Number)
     }
 
     /// An integer as it is written.
     pub(super) fn integer(&mut self) -> Option<&'a str> {
-        let number = self.value(Some(Kind::Number))?;
+        let number = self.any_number()?;
         if number.bytes().any(|b| matches!(b, b'.' | b'e' | b'E')) {
             return self.refuse(number, Fault::NotInteger);
         }
@@ -252,7 +258,7 @@ impl<'a> Reader<'a> {
     }
 
     /// An integer from 0 on that fits 64 bits, as it is written.
-    pub(crate) fn natural(&mut self) -> Option<&'a str> {
+    pub(super) fn natural(&mut self) -> Option<&'a str> {
         const MOST: &str = "18446744073709551615";
         let number = self.integer()?;
         // It has no zeros before it.
@@ -270,106 +276,45 @@ impl<'a> Reader<'a> {
 
     /// The number that was just read will not do.
     pub(super) fn refuse<T>(&mut self, number: &str, fault: Fault) -> Option<T> {
-        self.at = self.at.wrapping_sub(number.len());
-        self.fail(fault)
+        self.cursor.at = self.cursor.at.wrapping_sub(number.len());
+        self.cursor.fail(fault)
     }
 
-    /// `null`, `true` or `false`, as its first byte says.
-    pub(super) fn literal(&mut self) -> Option<()> {
-        let word = match self.byte() {
-            b't' => "true",
-            b'f' => "false",
-            _ => "null",
-        };
-        for expected in word.bytes() {
-            if !self.takes(expected, expected) {
-                return self.unexpected();
-            }
-        }
-        Some(())
-    }
-
-    /// Passes over a value of any type.
+    /// Passes over a value of any type, whose turn it is.
     pub(crate) fn pass_over(&mut self) -> Option<()> {
-        let depth = self.depth;
+        let outside = self.cursor.open;
         loop {
-            self.value(None)?;
-            // The next value within the skipped one, if there is any.
-            loop {
-                if self.depth == depth {
-                    return Some(());
-                }
-                let more = if self.objects & 1 != 0 { self.member().is_some() } else { self.more() };
-                if more {
-                    break;
-                }
-                if self.has_failed() {
-                    return None;
-                }
+            self.next()?;
+            if self.cursor.open <= outside {
+                return Some(());
             }
         }
-    }
-
-    /// A value ends at `end`.
-    pub(super) const fn pass(&mut self, end: usize) {
-        self.at = end;
-        self.state = State::After;
-    }
-
-    /// The byte that is next. At the end it is 0, which can stand nowhere either.
-    pub(super) fn byte(&self) -> u8 {
-        self.text.as_bytes().get(self.at).copied().unwrap_or_default()
-    }
-
-    /// The same after white space.
-    pub(super) fn next_byte(&mut self) -> u8 {
-        loop {
-            match self.byte() {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at = self.at.wrapping_add(1),
-                byte => return byte,
-            }
-        }
-    }
-
-    /// Whether the next byte is one of these, which is passed then.
-    fn takes(&mut self, one: u8, other: u8) -> bool {
-        let takes = self.byte() == one || self.byte() == other;
-        self.at = self.at.wrapping_add(usize::from(takes));
-        takes
-    }
-
-    /// The next byte, or the end, is not what can stand here.
-    fn unexpected<T>(&mut self) -> Option<T> {
-        self.unexpected_or(Fault::Syntax)
-    }
-
-    fn unexpected_or<T>(&mut self, fault: Fault) -> Option<T> {
-        self.fail(if self.at < self.text.len() { fault } else { Fault::End })
     }
 
     pub(crate) fn ended(&mut self) -> Option<()> {
-        match self.state {
-            State::After if self.depth == 0 => {
-                self.next_byte();
-                if self.at < self.text.len() { self.fail(Fault::Trailing) } else { Some(()) }
-            }
-            _ => self.out_of_turn(),
+        let cursor = &mut self.cursor;
+        if cursor.state != State::After || !cursor.is_root() {
+            return cursor.out_of_turn();
         }
+        cursor.next_byte();
+        if cursor.at < cursor.bytes.len() { cursor.fail(Fault::Trailing) } else { Some(()) }
     }
 
     /// The fault for which there was an end before the end.
     pub(crate) const fn fault(&self) -> JsonError {
-        JsonError { fault: self.out_of_turn, at: self.at }
+        JsonError { fault: self.cursor.fault(), at: self.cursor.at }
     }
+}
 
-    pub(super) const fn out_of_turn<T>(&mut self) -> Option<T> {
-        self.fail(self.out_of_turn)
-    }
-
-    /// There is a fault here: every further step ends with it.
-    pub(super) const fn fail<T>(&mut self, fault: Fault) -> Option<T> {
-        self.state = State::Failed;
-        self.out_of_turn = fault;
-        None
-    }
+/// The type of the value that begins so.
+const fn kind(first: u8) -> Option<Kind> {
+    Some(match first {
+        b'n' => Kind::Null,
+        b't' | b'f' => Kind::Boolean,
+        b'-' | b'0'..=b'9' => Kind::Number,
+        b'"' => Kind::String,
+        b'[' => Kind::Array,
+        b'{' => Kind::Object,
+        _ => return None,
+    })
 }
