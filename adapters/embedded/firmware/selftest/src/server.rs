@@ -6,8 +6,7 @@ use valetkey::resource::{self, Audience, Check, Issuer};
 use valetkey::secret::{Entropy, Secret, SecretText};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect_local,
-    token,
+    AuthorizeRequest, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect_local, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -43,9 +42,9 @@ struct World<'r> {
 
 impl World<'_> {
     /// Bytes that come once. In earnest: drawn.
-    fn draw(&mut self) -> Entropy<ENTROPY> {
+    fn draw<const N: usize>(&mut self) -> Entropy<N> {
         self.drawn = self.drawn.wrapping_add(1);
-        Entropy::new([self.drawn; ENTROPY])
+        Entropy::new([self.drawn; N])
     }
 
     /// Answers needs until there is a reply. The person consents to everything.

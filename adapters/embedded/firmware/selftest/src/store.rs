@@ -59,6 +59,7 @@ impl Kept {
                     generation: grant.generation,
                     rotated_at: grant.rotated_at,
                     rotated_by: grant.rotated_by,
+                    seen_at: grant.seen_at,
                 };
                 let text = Text::of;
                 Self::Grant(
