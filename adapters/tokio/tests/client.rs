@@ -203,7 +203,7 @@ async fn rfc6749_4_1_2_03_a_request_without_an_answer_is_not_sent_again() {
             }
         }
     });
-    assert!(matches!(send(&endpoint).await, Err(SendError::Unreachable(_))));
+    assert!(matches!(send(&endpoint).await, Err(SendError::Broken(_))));
     assert_eq!(came.load(SeqCst), 1);
 }
 
@@ -214,6 +214,16 @@ async fn rfc6750_5_3_01_nothing_goes_in_clear_beyond_this_machine() {
     let mut buf = [0; 1024];
     let post = Post { url: "http://as.example/token", ..flow.request(&mut buf).unwrap() };
     assert!(matches!(transport().send(&post).await, Err(SendError::Insecure)));
+}
+
+#[cfg(not(feature = "rustls"))]
+#[tokio::test]
+async fn without_tls_it_is_told_what_is_missing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("https://{}/token", listener.local_addr().unwrap());
+    let error = send(&endpoint).await.unwrap_err();
+    assert!(error.is_unsent(), "{error:?}");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "https takes feature `rustls`");
 }
 
 #[cfg(feature = "rustls")]

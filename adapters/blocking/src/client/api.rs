@@ -1,8 +1,7 @@
 //! Requests to APIs with a token that is always good: the core's token keeper, driven by threads.
 
 use super::origin::Origin;
-use super::transport::sensitive;
-use super::{SendError, Transport};
+use super::transport::{Transport, sensitive, told};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -12,7 +11,7 @@ use ureq::http::header::AUTHORIZATION;
 use ureq::http::{Request, Response, StatusCode, request::Parts};
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::time::Uptime;
-use valetkey_tokio::kept::{self, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
+use valetkey_tokio::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
 use zeroize::Zeroizing;
 
 /// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.
@@ -52,9 +51,6 @@ impl fmt::Debug for ApiClient {
     }
 }
 
-/// Why a request to an API got no answer.
-pub type ApiError = kept::ApiError<SendError>;
-
 impl ApiTransport for Transport {
     type Client = ApiClient;
 
@@ -86,8 +82,7 @@ impl ApiClient {
     /// # Errors
     /// [`ApiError`].
     pub fn get(&self, url: &str) -> Result<Response<Body>, ApiError> {
-        let request =
-            Request::get(url).body(&[][..]).map_err(|error| ApiError::Send(ureq::Error::from(error).into()))?;
+        let request = Request::get(url).body(&[][..]).map_err(|error| told(error.into()))?;
         self.send(request)
     }
 
@@ -155,8 +150,8 @@ impl ApiClient {
 impl Shared {
     fn call(&self, mut parts: Parts, body: &[u8], token: &Token) -> Result<Response<Body>, ApiError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.text()));
-        parts.headers.insert(AUTHORIZATION, sensitive(&bearer).map_err(ApiError::Send)?);
-        self.transport.run(parts, body).map_err(ApiError::Send)
+        parts.headers.insert(AUTHORIZATION, sensitive(&bearer)?);
+        Ok(self.transport.run(parts, body)?)
     }
 
     /// Sends the one request that a ticket is for, and hands it back.

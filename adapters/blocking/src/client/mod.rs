@@ -36,14 +36,12 @@
 //! ```
 
 mod api;
-mod error;
 mod origin;
 mod transport;
 
-pub use api::{ApiClient, ApiError, ClientCredentials};
-pub use error::SendError;
-pub use transport::{Received, TIMEOUT, Transport};
-pub use valetkey_tokio::kept::{NoToken, SetupError};
+pub use api::{ApiClient, ClientCredentials};
+pub use transport::{TIMEOUT, Transport};
+pub use valetkey_tokio::kept::{ApiError, NoToken, Received, SendError, SetupError};
 
 use valetkey::secret::Entropy;
 

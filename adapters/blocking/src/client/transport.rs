@@ -1,16 +1,15 @@
 //! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
 
-use super::SendError;
-use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::time::Duration;
 use ureq::config::ConfigBuilder;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use ureq::http::{Request, request::Parts};
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
-use valetkey::client::{Post, Response};
+use valetkey::client::Post;
 use valetkey::text::uri;
+use valetkey_tokio::kept::{Received, SendError};
 use zeroize::Zeroizing;
 
 /// What ureq hands over, with its body still to be read.
@@ -50,7 +49,7 @@ impl Transport {
     /// Sends the request once, whatever its duties say of retries.
     ///
     /// # Errors
-    /// [`SendError`]. But for [`SendError::Insecure`] and [`SendError::Setup`], the request may have arrived.
+    /// [`SendError`], which [says](SendError::is_unsent) whether the request may have arrived.
     pub fn send(&self, post: &Post<'_>) -> Result<Received, SendError> {
         if !uri::is_endpoint(post.url) {
             return Err(SendError::Insecure);
@@ -60,7 +59,7 @@ impl Transport {
             Some(value) => request.header(AUTHORIZATION, value?),
             None => request,
         };
-        receive(request.send(post.body)?, post.duties.body_cap)
+        receive(request.send(post.body).map_err(told)?, post.duties.body_cap)
     }
 
     /// Sends any request, whose body is empty if it has none.
@@ -70,7 +69,7 @@ impl Transport {
         } else {
             self.agent.run(Request::from_parts(parts, body))
         };
-        Ok(answer?)
+        answer.map_err(told)
     }
 }
 
@@ -80,6 +79,22 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
     let mut value = value.map_err(|_| SendError::Setup("the credentials cannot stand in a header".into()))?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+/// What went wrong, and whether anything was sent before it did.
+pub(super) fn told(error: ureq::Error) -> SendError {
+    match error {
+        ureq::Error::Timeout(_) => SendError::Timeout,
+        ureq::Error::Http(_) | ureq::Error::BadUri(_) => SendError::Setup(error.into()),
+        ureq::Error::TlsRequired if cfg!(not(feature = "rustls")) => {
+            SendError::Unreachable("https takes feature `rustls`".into())
+        }
+        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => SendError::Unreachable(error.into()),
+        ureq::Error::Io(ref why) if why.kind() == io::ErrorKind::ConnectionRefused => {
+            SendError::Unreachable(error.into())
+        }
+        _ => SendError::Broken(error.into()),
+    }
 }
 
 fn receive(mut response: Answered, cap: usize) -> Result<Received, SendError> {
@@ -92,7 +107,7 @@ fn receive(mut response: Answered, cap: usize) -> Result<Received, SendError> {
     loop {
         let room = &mut body[length..];
         let read = if room.is_empty() { reader.read(&mut [0]) } else { reader.read(room) };
-        match (read.map_err(ureq::Error::from)?, length == cap) {
+        match (read.map_err(|error| told(error.into()))?, length == cap) {
             (0, _) => break,
             (_, true) => return Err(SendError::TooLong),
             (read, false) => length += read,
@@ -107,39 +122,6 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).into_iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     Some(value.to_str().ok()?.to_owned())
-}
-
-/// What came back. The body is zeroed when this is dropped.
-pub struct Received {
-    status: u16,
-    content_type: Option<String>,
-    retry_after: Option<String>,
-    date: Option<String>,
-    body: Zeroizing<Vec<u8>>,
-}
-
-impl Received {
-    /// As a flow reads it.
-    pub fn response(&self) -> Response<'_> {
-        Response {
-            status: self.status,
-            content_type: self.content_type.as_deref(),
-            retry_after: self.retry_after.as_deref(),
-            date: self.date.as_deref(),
-            body: &self.body,
-        }
-    }
-
-    /// As many bytes as reading it can take.
-    pub fn scratch(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(vec![0; self.body.len()])
-    }
-}
-
-impl fmt::Debug for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
-    }
 }
 
 #[cfg(feature = "rustls")]

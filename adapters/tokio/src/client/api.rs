@@ -1,8 +1,8 @@
 //! Requests to APIs with a token that is always good: the core's token keeper, driven by tasks.
 
+use super::Transport;
 use super::transport::sensitive;
-use super::{SendError, Transport};
-use crate::kept::{self, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
+use crate::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SendError, SetupError, Token};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response, StatusCode, Url};
 use std::fmt;
@@ -53,9 +53,6 @@ impl fmt::Debug for ApiClient {
     }
 }
 
-/// Why a request to an API got no answer.
-pub type ApiError = kept::ApiError<SendError>;
-
 impl ApiTransport for Transport {
     type Client = ApiClient;
 
@@ -79,7 +76,7 @@ impl ApiClient {
     /// # Errors
     /// [`ApiError`].
     pub async fn get(&self, url: &str) -> Result<Response, ApiError> {
-        let url = Url::parse(url).map_err(|error| ApiError::Send(SendError::Setup(error.into())))?;
+        let url = Url::parse(url).map_err(|error| SendError::Setup(error.into()))?;
         self.send(Request::new(Method::GET, url)).await
     }
 
@@ -155,8 +152,8 @@ impl Shared {
 
     async fn call(&self, mut request: Request, token: &Token) -> Result<Response, ApiError> {
         let bearer = Zeroizing::new(format!("Bearer {}", token.text()));
-        request.headers_mut().insert(AUTHORIZATION, sensitive(&bearer).map_err(ApiError::Send)?);
-        self.transport.execute(request).await.map_err(ApiError::Send)
+        request.headers_mut().insert(AUTHORIZATION, sensitive(&bearer)?);
+        Ok(self.transport.execute(request).await?)
     }
 
     /// Sends the one request that a ticket is for, and hands it back.

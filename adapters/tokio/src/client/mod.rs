@@ -36,13 +36,11 @@
 //! ```
 
 mod api;
-mod error;
 mod transport;
 
-pub use crate::kept::{NoToken, SetupError};
-pub use api::{ApiClient, ApiError, ClientCredentials};
-pub use error::SendError;
-pub use transport::{Received, TIMEOUT, Transport};
+pub use crate::kept::{ApiError, NoToken, Received, SendError, SetupError};
+pub use api::{ApiClient, ClientCredentials};
+pub use transport::{TIMEOUT, Transport};
 
 use valetkey::secret::Entropy;
 

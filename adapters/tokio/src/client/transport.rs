@@ -1,11 +1,10 @@
 //! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
 
-use super::SendError;
+use crate::kept::{Received, SendError};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, redirect, retry};
-use std::fmt;
 use std::time::Duration;
-use valetkey::client::{Post, Response};
+use valetkey::client::Post;
 use valetkey::text::uri;
 use zeroize::Zeroizing;
 
@@ -42,7 +41,7 @@ impl Transport {
     /// Sends the request once, whatever its duties say of retries.
     ///
     /// # Errors
-    /// [`SendError`]. But for [`SendError::Insecure`], the request may have arrived.
+    /// [`SendError`], which [says](SendError::is_unsent) whether the request may have arrived.
     pub async fn send(&self, post: &Post<'_>) -> Result<Received, SendError> {
         let Post { url, authorization, body, .. } = *post;
         self.post(url, authorization, post.content_type, post.accept, body, post.duties.body_cap).await
@@ -65,7 +64,7 @@ impl Transport {
             Some(value) => request.header(AUTHORIZATION, value?),
             None => request,
         };
-        receive(request.body(body.to_owned()).send().await?, cap).await
+        receive(request.body(body.to_owned()).send().await.map_err(told)?, cap).await
     }
 
     /// Fetches a document, such as a key set, of at most `cap` bytes.
@@ -76,12 +75,12 @@ impl Transport {
         if !uri::is_endpoint(url) {
             return Err(SendError::Insecure);
         }
-        receive(self.http.get(url).header(ACCEPT, accept).send().await?, cap).await
+        receive(self.http.get(url).header(ACCEPT, accept).send().await.map_err(told)?, cap).await
     }
 
     /// Sends any request.
     pub(super) async fn execute(&self, request: reqwest::Request) -> Result<reqwest::Response, SendError> {
-        Ok(self.http.execute(request).await?)
+        self.http.execute(request).await.map_err(told)
     }
 }
 
@@ -93,13 +92,29 @@ pub(super) fn sensitive(text: &str) -> Result<HeaderValue, SendError> {
     Ok(value)
 }
 
+/// What went wrong, and whether anything was sent before it did.
+fn told(error: reqwest::Error) -> SendError {
+    let no_tls = cfg!(not(feature = "rustls")) && error.url().is_some_and(|url| url.scheme() == "https");
+    // The URL may have what is for nobody's logs.
+    let error = error.without_url();
+    if error.is_timeout() {
+        SendError::Timeout
+    } else if error.is_builder() {
+        SendError::Setup(error.into())
+    } else if error.is_connect() {
+        SendError::Unreachable(if no_tls { "https takes feature `rustls`".into() } else { error.into() })
+    } else {
+        SendError::Broken(error.into())
+    }
+}
+
 async fn receive(mut response: reqwest::Response, cap: usize) -> Result<Received, SendError> {
     let (status, headers) = (response.status().as_u16(), response.headers());
     let (content_type, retry_after, date) =
         (text(headers, CONTENT_TYPE), text(headers, RETRY_AFTER), text(headers, DATE));
     // It never grows, so that no copy of a token is left behind.
     let mut body = Zeroizing::new(Vec::with_capacity(cap));
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = response.chunk().await.map_err(told)? {
         if chunk.len() > cap - body.len() {
             return Err(SendError::TooLong);
         }
@@ -113,39 +128,6 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
     let mut values = headers.get_all(name).into_iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
     Some(value.to_str().ok()?.to_owned())
-}
-
-/// What came back. The body is zeroed when this is dropped.
-pub struct Received {
-    status: u16,
-    content_type: Option<String>,
-    retry_after: Option<String>,
-    date: Option<String>,
-    body: Zeroizing<Vec<u8>>,
-}
-
-impl Received {
-    /// As a flow reads it.
-    pub fn response(&self) -> Response<'_> {
-        Response {
-            status: self.status,
-            content_type: self.content_type.as_deref(),
-            retry_after: self.retry_after.as_deref(),
-            date: self.date.as_deref(),
-            body: &self.body,
-        }
-    }
-
-    /// As many bytes as reading it can take.
-    pub fn scratch(&self) -> Zeroizing<Vec<u8>> {
-        Zeroizing::new(vec![0; self.body.len()])
-    }
-}
-
-impl fmt::Debug for Received {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Received").field("status", &self.status).finish_non_exhaustive()
-    }
 }
 
 #[cfg(feature = "rustls")]

@@ -1,28 +1,34 @@
 //! Why a request to an API got no answer.
 
-use super::NoToken;
+use super::{NoToken, SendError};
 use std::error::Error;
 use std::fmt;
 
-/// Why a request to an API got no answer. Holds no secret. `E` is what a transport tells.
+/// Why a request to an API got no answer. Holds no secret.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum ApiError<E> {
+pub enum ApiError {
     /// The URL has none of the origins that were named by [`for_api`](super::ClientCredentials::for_api). Nothing was sent.
     OtherOrigin,
     /// There is no token. Nothing was sent, or the API refused the one that was.
     NoToken(NoToken),
     /// The API did not answer.
-    Send(E),
+    Send(SendError),
 }
 
-impl<E> From<NoToken> for ApiError<E> {
+impl From<NoToken> for ApiError {
     fn from(error: NoToken) -> Self {
         Self::NoToken(error)
     }
 }
 
-impl<E> fmt::Display for ApiError<E> {
+impl From<SendError> for ApiError {
+    fn from(error: SendError) -> Self {
+        Self::Send(error)
+    }
+}
+
+impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherOrigin => {
@@ -34,7 +40,7 @@ impl<E> fmt::Display for ApiError<E> {
     }
 }
 
-impl<E: Error + 'static> Error for ApiError<E> {
+impl Error for ApiError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::OtherOrigin => None,

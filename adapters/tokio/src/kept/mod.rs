@@ -28,8 +28,12 @@
 
 mod credentials;
 mod error;
+mod received;
+mod send_error;
 mod token;
 
 pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError, flow, request};
 pub use error::ApiError;
+pub use received::Received;
+pub use send_error::SendError;
 pub use token::{KeptToken, Next, NoToken, Token};

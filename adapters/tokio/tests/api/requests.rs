@@ -56,7 +56,7 @@ async fn an_api_that_breaks_off_is_not_asked_again() {
     for fault in [Fault::Cut, Fault::Lost, Fault::Said("garbage".to_owned())] {
         world.api.once(fault);
         let error = world.client.send(post(&world, "once")).await.unwrap_err();
-        assert!(matches!(error, ApiError::Send(SendError::Unreachable(_))), "{error:?}");
+        assert!(matches!(error, ApiError::Send(SendError::Broken(_))), "{error:?}");
     }
     assert_eq!((world.api.came(), world.taken.load(SeqCst)), (3, 1));
     assert_eq!(world.client.state(), State::Fresh, "an API says nothing of a token by being away");
