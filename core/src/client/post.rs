@@ -79,12 +79,11 @@ pub(super) struct Draft<'b> {
 impl<'b> Draft<'b> {
     #[inline]
     pub(super) fn new(cfg: &Config<'_>, buf: &'b mut [u8], grant_type: &str) -> Self {
-        let mut w = Writer::new(buf);
+        let mut draft = Self { w: Writer::new(buf), body_at: 0 };
         if let ClientAuth::Basic(secret) = cfg.auth {
-            basic::push(&mut w, cfg.client_id, secret.expose());
+            basic::push(&mut draft.w, cfg.client_id, secret.expose());
+            draft.body_at = draft.w.len();
         }
-        let body_at = w.len();
-        let mut draft = Self { w, body_at };
         draft.pair("grant_type", grant_type);
         if !matches!(cfg.auth, ClientAuth::Basic(_)) {
             draft.pair("client_id", cfg.client_id);

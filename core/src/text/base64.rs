@@ -76,7 +76,7 @@ pub fn encode<'o>(bytes: &[u8], out: &'o mut [u8]) -> Result<&'o str, TooSmall> 
     let needed = encoded_len(bytes.len());
     let out = out.get_mut(..needed).ok_or(TooSmall { needed })?;
     spell(bytes, out);
-    Ok(ascii(out).unwrap_or_default())
+    Ok(ascii(out))
 }
 
 /// Writes `bytes` as base64 with padding, as credentials of HTTP Basic are

@@ -144,8 +144,8 @@ impl<'b> Writer<'b> {
 
     /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
     pub(crate) fn encode_standard_since(&mut self, from: usize) {
-        let count = self.len.saturating_sub(from);
-        self.len = from.saturating_add(base64::encoded_len_standard(count));
+        let count = self.len.wrapping_sub(from);
+        self.len = from.wrapping_add(count.div_ceil(3).wrapping_mul(4));
         if let Some(room) = self.buf.get_mut(from..self.len) {
             base64::encode_in_place(room, count);
         }
@@ -173,7 +173,7 @@ impl<'b> Writer<'b> {
     /// The same as two texts, the first of so many bytes, if all of it is ASCII.
     pub(crate) fn finish_ascii(self, first: usize) -> Result<(&'b str, &'b str), TooSmall> {
         let (first, second) = self.end()?.split_at_checked(first).unwrap_or_default();
-        Ok((ascii(first).unwrap_or_default(), ascii(second).unwrap_or_default()))
+        Ok((ascii(first), ascii(second)))
     }
 
     /// The same as bytes, for where what was written is not read at once: to look at each byte once more takes time.

@@ -52,7 +52,7 @@ pub use write::{Object, string};
 
 use crate::text::LARGE;
 use core::{fmt, str};
-use cursor::{Cursor, State};
+use cursor::Cursor;
 
 /// How much of a document is read before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,10 @@ impl<'a> Reader<'a> {
         if let Some(text) = text.first_mut() {
             match str::from_utf8(bytes) {
                 Ok(checked) => *text = checked,
-                Err(e) => (cursor.at, cursor.state) = (e.valid_up_to(), State::Failed(Fault::Utf8)),
+                Err(e) => {
+                    cursor.at = e.valid_up_to();
+                    cursor.fail::<()>(Fault::Utf8);
+                }
             }
         }
         Self { cursor, text, names: core::array::from_fn(|_| seen::Seen::default()), scratch }

@@ -33,8 +33,12 @@ fn cut(text: &str, byte: u8) -> Option<(&str, &str)> {
     Some((text.get(..at)?, text.get(at.saturating_add(1)..)?))
 }
 
-/// Bytes as text, if they are ASCII, as all is that OAuth writes and takes. In firmware the check for UTF-8 would be a sixth of
-/// the whole protocol.
-fn ascii(bytes: &[u8]) -> Option<&str> {
-    AsciiStr::from_ascii(bytes).ok().map(AsciiStr::as_str)
+/// Bytes as text if they are ASCII, as all is that OAuth writes and takes; otherwise [`FOREIGN`]. In firmware the check for UTF-8
+/// would be a tenth of the whole protocol.
+#[cfg_attr(target_pointer_width = "32", inline(never))]
+pub(crate) fn ascii(bytes: &[u8]) -> &str {
+    AsciiStr::from_ascii(bytes).map_or(FOREIGN, AsciiStr::as_str)
 }
+
+/// No text that OAuth takes anywhere.
+const FOREIGN: &str = "\x7f";

@@ -29,7 +29,7 @@ pub(super) enum State {
     /// What follows a value: the next name or element, or the end of what it stands in.
     After,
     /// Nothing any more, as there was a fault.
-    Failed(Fault),
+    Failed,
 }
 
 /// A place in a document. A fault is kept here, and nothing goes further then: so a step answers with no more than a register
@@ -45,6 +45,8 @@ pub(super) struct Cursor<'a> {
     pub(super) open: u32,
     pub(super) limits: Limits,
     pub(super) state: State,
+    /// What a call out of turn is answered with. After a fault all are, and with that.
+    pub(super) fault: Fault,
 }
 
 /// Nothing is open.
@@ -55,7 +57,7 @@ pub(super) const NONE: u32 = u32::MAX;
 
 impl<'a> Cursor<'a> {
     pub(super) const fn new(bytes: &'a [u8], limits: Limits) -> Self {
-        Self { bytes, start: 0, at: 0, open: ROOT, limits, state: State::Value }
+        Self { bytes, start: 0, at: 0, open: ROOT, limits, state: State::Value, fault: Fault::OutOfTurn }
     }
 
     pub(super) const fn is_root(&self) -> bool {
@@ -147,7 +149,7 @@ impl<'a> Cursor<'a> {
         }
         self.at = self.at.wrapping_add(1);
         while self.character() != NONE {}
-        if matches!(self.state, State::Failed(_)) { None } else { Some(()) }
+        if self.state == State::Failed { None } else { Some(()) }
     }
 
     /// Passes a character of a string, and says which it stands for; [`NONE`] behind the closing quote, or after a fault.
@@ -195,8 +197,14 @@ impl<'a> Cursor<'a> {
     fn four_digits(&mut self) -> u32 {
         let mut unit = 0;
         for _ in 0..4 {
-            let Some(digit) = char::from(self.take()).to_digit(16) else { return NONE };
-            unit = unit << 4 | digit;
+            let digit = match self.take() {
+                digit @ b'0'..=b'9' => digit.wrapping_sub(b'0'),
+                letter => (letter | 0x20).wrapping_sub(b'a').saturating_add(10),
+            };
+            if digit > 15 {
+                return NONE;
+            }
+            unit = unit << 4 | u32::from(digit);
         }
         unit
     }
@@ -314,26 +322,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// The fault for which nothing goes further, or what a call out of turn is answered with.
-    pub(super) const fn fault(&self) -> Fault {
-        match self.state {
-            State::Failed(fault) => fault,
-            _ => Fault::OutOfTurn,
-        }
-    }
-
     /// The next byte, or the end, is not what can stand here.
     pub(super) fn unexpected<T>(&mut self) -> Option<T> {
         self.fail(if self.at < self.bytes.len() { Fault::Syntax } else { Fault::End })
     }
 
     pub(super) const fn out_of_turn<T>(&mut self) -> Option<T> {
-        self.fail(self.fault())
+        self.fail(self.fault)
     }
 
     /// There is a fault here: every further step ends with it.
     pub(super) const fn fail<T>(&mut self, fault: Fault) -> Option<T> {
-        self.state = State::Failed(fault);
+        self.state = State::Failed;
+        self.fault = fault;
         None
     }
 
@@ -354,6 +355,8 @@ impl<'a> Cursor<'a> {
 
     /// Before the first character of the string that was passed last.
     pub(super) const fn characters(&self) -> Self {
-        Self { at: self.start.wrapping_add(1), ..*self }
+        let mut characters = *self;
+        characters.at = characters.start.wrapping_add(1);
+        characters
     }
 }

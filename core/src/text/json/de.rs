@@ -161,7 +161,7 @@ impl<'de> Reader<'de> {
         let (at, outside) = (self.cursor.at, self.cursor.open);
         visit(self).map_err(|e| {
             // A type may swallow this error, but the rest of a half-read array is not that of the one around it.
-            if self.cursor.open != outside && !matches!(self.cursor.state, State::Failed(_)) {
+            if self.cursor.open != outside && self.cursor.state != State::Failed {
                 self.cursor.fail::<()>(Fault::OutOfTurn);
             }
             e.located(at)

@@ -8,9 +8,6 @@ use super::{
 use crate::text::{LARGE, ascii};
 use core::{cmp::Ordering, mem, str};
 
-/// No text that OAuth takes anywhere.
-pub(crate) const FOREIGN: &str = "\x7f";
-
 /// Names of members that mean something, known beforehand.
 pub(crate) struct Known {
     pub(crate) names: &'static [&'static str],
@@ -20,7 +17,7 @@ pub(crate) struct Known {
 
 impl<'a> Reader<'a> {
     pub(super) const fn has_failed(&self) -> bool {
-        matches!(self.cursor.state, State::Failed(_))
+        matches!(self.cursor.state, State::Failed)
     }
 
     /// Passes the next piece.
@@ -158,7 +155,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The string that is due. Where it is not ASCII, there may be [`FOREIGN`] instead.
+    /// The string that is due. Where it is not ASCII, there may be another text instead that OAuth does not take either.
     pub(crate) fn ascii_string(&mut self) -> Option<&'a str> {
         if LARGE {
             return match self.plain_string() {
@@ -166,38 +163,39 @@ impl<'a> Reader<'a> {
                 None => self.string_text(),
             };
         }
-        self.small_string()
-    }
-
-    #[inline(never)]
-    fn small_string(&mut self) -> Option<&'a str> {
-        self.take(Piece::String)?;
-        let raw = self.cursor.quoted();
-        if raw.iter().all(|byte| *byte != b'\\') {
-            return ascii(raw).or(Some(FOREIGN));
-        }
-        let scratch = mem::take(&mut self.scratch);
-        let mut len = 0usize;
-        let mut characters = self.cursor.characters();
-        loop {
-            let character = characters.character();
-            if character == NONE {
-                break;
-            }
-            let Ok(byte) = u8::try_from(character) else { return Some(FOREIGN) };
-            let Some(to) = scratch.get_mut(len) else { return self.cursor.fail(Fault::Scratch) };
-            *to = byte;
-            len = len.wrapping_add(1);
-        }
-        let (unescaped, rest) = scratch.split_at_mut_checked(len)?;
-        self.scratch = rest;
-        ascii(unescaped).or(Some(FOREIGN))
+        self.ascii_scalar(Piece::String)
     }
 
     /// The number that is due, as it is written.
     pub(crate) fn due_number(&mut self) -> Option<&'a str> {
-        self.take(Piece::Number)?;
-        ascii(self.cursor.bytes.get(self.cursor.start..self.cursor.at)?)
+        self.ascii_scalar(Piece::Number)
+    }
+
+    #[inline(never)]
+    fn ascii_scalar(&mut self, wanted: Piece) -> Option<&'a str> {
+        self.take(wanted)?;
+        let quote = usize::from(wanted == Piece::String);
+        let (start, end) = (self.cursor.start.wrapping_add(quote), self.cursor.at.wrapping_sub(quote));
+        let mut text = self.cursor.bytes.get(start..end)?;
+        if !text.iter().all(|byte| *byte != b'\\') {
+            let scratch = mem::take(&mut self.scratch);
+            let mut len = 0usize;
+            let mut characters = self.cursor.characters();
+            loop {
+                let character = characters.character();
+                if character == NONE {
+                    break;
+                }
+                let Some(to) = scratch.get_mut(len) else { return self.cursor.fail(Fault::Scratch) };
+                // What is too large is not ASCII either.
+                *to = u8::try_from(character).unwrap_or(u8::MAX);
+                len = len.wrapping_add(1);
+            }
+            let (unescaped, rest) = scratch.split_at_mut_checked(len)?;
+            self.scratch = rest;
+            text = unescaped;
+        }
+        Some(ascii(text))
     }
 
     /// A string.
@@ -302,7 +300,7 @@ impl<'a> Reader<'a> {
 
     /// The fault for which there was an end before the end.
     pub(crate) const fn fault(&self) -> JsonError {
-        JsonError { fault: self.cursor.fault(), at: self.cursor.at }
+        JsonError { fault: self.cursor.fault, at: self.cursor.at }
     }
 }
 
