@@ -39,19 +39,8 @@ pub(crate) fn write(post: &Post<'_>, peer: Peer<'_>, buf: &mut [u8]) -> Result<u
     field("\r\nAccept: ", post.accept);
     // Some servers refuse a request that does not name its maker.
     field("\r\nUser-Agent: valetkey\r\nContent-Length: ", "");
-    push_number(&mut w, post.body.len());
+    w.push_u64(u64::try_from(post.body.len()).unwrap_or(u64::MAX));
     w.push_str("\r\n\r\n");
     w.push_str(post.body);
     Ok(w.finish()?.len())
-}
-
-/// In decimal, and without the division of 64 bits that `push_u64` links into firmware.
-fn push_number(w: &mut Writer<'_>, mut number: usize) {
-    let mut digits = [b'0'; 20];
-    for digit in digits.iter_mut().rev() {
-        *digit = digit.saturating_add(u8::try_from(number % 10).unwrap_or(0));
-        number /= 10;
-    }
-    let first = digits.iter().position(|digit| *digit != b'0').unwrap_or(19);
-    digits.iter().skip(first).for_each(|digit| w.push(char::from(*digit)));
 }

@@ -104,19 +104,10 @@ impl<'b> Writer<'b> {
     }
 
     /// Appends a number in decimal.
-    pub fn push_u64(&mut self, mut n: u64) {
-        let mut digits = [0; 20];
-        let mut count: usize = 0;
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0'.saturating_add(u8::try_from(n % 10).unwrap_or(0));
-            count = count.saturating_add(1);
-            n /= 10;
-            if n == 0 {
-                break;
-            }
-        }
-        let text = digits.get(digits.len().saturating_sub(count)..).unwrap_or_default();
-        self.push_str(core::str::from_utf8(text).unwrap_or_default());
+    pub fn push_u64(&mut self, n: u64) {
+        let digits = if LARGE { digits_by_division(n) } else { digits_by_doubling(n) };
+        let first = digits.iter().position(|digit| *digit != 0).unwrap_or(19);
+        digits.iter().skip(first).for_each(|digit| self.push_byte(digit.wrapping_add(b'0')));
     }
 
     /// Turns what was pushed since there were `from` bytes into base64url, where it stands: from its end, as the text grows.
@@ -317,17 +308,44 @@ impl Drop for Scratch<'_> {
     }
 }
 
+fn digits_by_division(mut n: u64) -> [u8; 20] {
+    let mut digits = [0; 20];
+    for digit in digits.iter_mut().rev() {
+        if n == 0 {
+            break;
+        }
+        *digit = u8::try_from(n % 10).unwrap_or(0);
+        n /= 10;
+    }
+    digits
+}
+
+/// Bit by bit, as a division of 64 bits would be a kilobyte of firmware.
+fn digits_by_doubling(n: u64) -> [u8; 20] {
+    let mut digits = [0; 20];
+    for bit in (0..u64::BITS.saturating_sub(n.leading_zeros())).rev() {
+        let mut carry = u8::from(n >> bit & 1 == 1);
+        for digit in digits.iter_mut().rev() {
+            let doubled = u8::wrapping_mul(*digit, 2).wrapping_add(carry);
+            carry = u8::from(doubled >= 10);
+            *digit = doubled.wrapping_sub(carry.wrapping_mul(10));
+        }
+    }
+    digits
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_are_written_in_decimal() {
-        for n in [0, 7, 10, 600, u64::MAX] {
+        for n in [0, 7, 10, 600, 1_800_000_060, u64::MAX] {
             let mut buf = [0; 20];
             let mut w = Writer::new(&mut buf);
             w.push_u64(n);
             assert_eq!(w.finish().unwrap(), std::format!("{n}"));
+            assert_eq!(digits_by_division(n), digits_by_doubling(n));
         }
     }
 

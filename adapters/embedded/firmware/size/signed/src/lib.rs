@@ -88,7 +88,7 @@ pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let config = Config::new(issuer, token_endpoint, client_id, ClientAuth::PrivateKeyJwt)?.with_scope(scope)?;
     let flow = ClientCredentials::new(&config)?;
 
-    let (mut request, mut scratch) = ([0; 768], [0; 64]);
+    let (mut request, mut scratch) = ([0; 576], [0; 64]);
     let assertion = Assertion::new(Algorithm::Es256, kid, size_now(), Entropy::new(size_draw()))?;
     let need = flow.sign(&assertion, &mut request)?;
     let signature: Signature = key.try_sign(need.message()).map_err(|_| Failed::Key)?;
