@@ -117,7 +117,8 @@ impl ApiClient {
             match next {
                 Next::Use(token) => return Ok(token),
                 Next::Renew { ticket, meanwhile } => {
-                    tokio::spawn(Arc::clone(&self.0).renew(ticket));
+                    let renewal = Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket) };
+                    tokio::spawn(renewal.run());
                     if let Some(token) = meanwhile {
                         return Ok(token);
                     }
@@ -156,30 +157,66 @@ impl Shared {
         Ok(self.transport.execute(request).await?)
     }
 
-    /// Sends the one request that a ticket is for, and hands it back.
-    async fn renew(self: Arc<Self>, ticket: Ticket) {
-        let config = self.credentials.config().expect("it was checked when it was given");
-        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
-        match self.transport.send(&kept::request(&flow, &mut buf)).await {
-            Ok(received) => {
-                let mut scratch = received.scratch();
-                let answer = flow.response(received.response(), &mut scratch);
-                self.kept().answered(ticket, answer);
-            }
-            Err(error) => self.kept().unanswered(ticket, error.is_unsent()),
-        }
-        self.handed_back.notify_waiters();
-    }
-
     /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
     fn kept(&self) -> MutexGuard<'_, KeptToken> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+/// A renewal that is on. However it ends, be it by a panic or with its runtime, its ticket is handed back and those who wait
+/// are told.
+struct Renewing {
+    shared: Arc<Shared>,
+    ticket: Option<Ticket>,
+}
+
+impl Renewing {
+    /// Sends the one request that a ticket is for.
+    async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let config = shared.credentials.config().expect("it was checked when it was given");
+        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
+        let answer = shared.transport.send(&kept::request(&flow, &mut buf)).await;
+        let Some(ticket) = self.ticket.take() else { return };
+        match answer {
+            Ok(received) => {
+                let mut scratch = received.scratch();
+                let answer = flow.response(received.response(), &mut scratch);
+                shared.kept().answered(ticket, answer);
+            }
+            Err(error) => shared.kept().unanswered(ticket, error.is_unsent()),
+        }
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.kept().unanswered(ticket, false);
+        }
+        self.shared.handed_back.notify_waiters();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use valetkey::client::keeper::Trouble;
+
+    #[test]
+    fn a_renewal_that_ends_with_its_runtime_leaves_nobody_waiting() {
+        let credentials = ClientCredentials::new("https://as.example/token", "reporter", "s3cret");
+        let ApiClient(shared) = credentials.for_api("https://api.example").into_client().unwrap();
+        let next = shared.kept().ask();
+        let Ok(Next::Renew { ticket, meanwhile: None }) = next else { panic!("{next:?}") };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let told = shared.handed_back.notified();
+        runtime.spawn(Renewing { shared: shared.clone(), ticket: Some(ticket) }.run());
+        drop(runtime);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(told);
+        assert_eq!(shared.kept().ask().unwrap_err().trouble, Trouble::NoAnswer);
+    }
 
     #[test]
     fn only_an_origin_names_an_api() {
