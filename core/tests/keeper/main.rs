@@ -1,8 +1,7 @@
-//! A token's life, as programs and fleets see it: what each event leads to, what holds after any sequence of events, how a
-//! fleet's load is spread, and what power cuts leave.
+//! A token's life, as programs see it: what each event leads to, what holds after any sequence of events, and what power cuts
+//! leave. How a fleet lives is simulated in `conformance/benches/fleet.rs`.
 
 mod clock;
-mod fleet;
 mod model;
 mod power;
 mod transitions;
