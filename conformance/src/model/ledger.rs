@@ -56,8 +56,16 @@ pub(super) struct Refresh {
     successor_used: Option<u64>,
     /// At what time its access token was seen.
     successor_seen: Option<u64>,
-    /// Access and refresh token, once somebody saw them.
-    successor: Option<(String, String)>,
+    /// The next refresh token, once somebody saw it.
+    successor: Option<String>,
+    /// The access token of each time that it was issued, once somebody saw it.
+    accesses: Vec<Option<String>>,
+}
+
+impl Refresh {
+    fn newest(&self) -> Option<&String> {
+        self.accesses.last()?.as_ref()
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +130,8 @@ pub(super) struct Facts {
     live_when_loaded: bool,
     locked_when_loaded: bool,
     successor_used_when_loaded: bool,
+    /// Which of the access tokens of a refresh it is about.
+    issue: usize,
     clock_when_loaded: u64,
 }
 
@@ -129,7 +139,7 @@ impl Facts {
     pub(super) const fn new(asked: Asked, now: u64, opened: u64, assertion: usize) -> Self {
         let (applied, grant) = (None, None);
         let (live_when_loaded, locked_when_loaded, clock_when_loaded) = (false, false, 0);
-        let successor_used_when_loaded = false;
+        let (successor_used_when_loaded, issue) = (false, 0);
         Self {
             asked,
             now,
@@ -141,6 +151,7 @@ impl Facts {
             live_when_loaded,
             locked_when_loaded,
             successor_used_when_loaded,
+            issue,
             clock_when_loaded,
         }
     }
@@ -183,6 +194,7 @@ impl Ledger {
             Asked::Introspect { token } => (self.accesses[token].grant, self.accesses[token].revoked, false),
             Asked::Refresh { token, .. } => {
                 let refresh = &self.refreshes[token];
+                facts.issue = refresh.accesses.len().saturating_sub(1);
                 (refresh.grant, false, refresh.successor_used.is_some())
             }
             _ => return,
@@ -253,12 +265,17 @@ impl Ledger {
                 (client, self.grants[code.grant].subject)
             }
             Asked::Refresh { token, client, scope } => {
+                let late = self.refreshes[token].rotated.is_none_or(|r| self.is_late(facts, r));
+                let again = late && self.in_grace(facts, token, client, scope);
                 let refresh = &mut self.refreshes[token];
-                ensure(refresh.rotated.is_none(), "a refresh token was rotated twice")?;
-                refresh.rotated = Some(Rotated { event: self.event, now: facts.now, scope });
+                ensure(refresh.rotated.is_none() || again, "a refresh token was rotated twice")?;
+                let event = refresh.rotated.map_or(self.event, |r| r.event);
+                refresh.rotated = Some(Rotated { event, now: facts.now, scope });
+                facts.issue = refresh.accesses.len();
+                refresh.accesses.push(None);
                 let (grant, text) = (refresh.grant, refresh.text.clone());
                 facts.grant = Some(grant);
-                self.successor_used(|(_, refresh)| *refresh == text);
+                self.successor_used(|before| before.successor.as_ref() == Some(&text));
                 (client, self.grants[grant].subject)
             }
             _ => return Err("a request that issues nothing issued something".into()),
@@ -271,9 +288,9 @@ impl Ledger {
         ensure(!subject.is_some_and(|subject| self.locked[subject]), "issued for a locked account")
     }
 
-    /// Whoever rotated a token to this pair has it, or somebody else does.
-    fn successor_used(&mut self, is_the: impl Fn(&(String, String)) -> bool) -> Option<&mut Refresh> {
-        let before = self.refreshes.iter_mut().find(|refresh| refresh.successor.as_ref().is_some_and(&is_the))?;
+    /// What the refresh gave that is meant was used.
+    fn successor_used(&mut self, is_meant: impl Fn(&&mut Refresh) -> bool) -> Option<&mut Refresh> {
+        let before = self.refreshes.iter_mut().find(is_meant)?;
         before.successor_used.get_or_insert(self.event);
         Some(before)
     }
@@ -285,7 +302,7 @@ impl Ledger {
         };
         ensure(self.policy.grace_until_used, "a grace window was ended that does not wait")?;
         let text = self.accesses[token].text.clone();
-        let before = self.successor_used(|(access, _)| *access == text);
+        let before = self.successor_used(|before| before.newest() == Some(&text));
         before.ok_or("a grace window was ended by a token of no refresh")?.successor_seen = Some(facts.now);
         Ok(())
     }
@@ -380,6 +397,7 @@ impl Ledger {
                 successor_used: None,
                 successor_seen: None,
                 successor: None,
+                accesses: Vec::new(),
             });
         }
         Ok(())
@@ -404,8 +422,8 @@ impl Ledger {
     fn is_forgotten(&self, facts: &Facts) -> bool {
         let revoked = match facts.asked {
             Asked::Refresh { token, .. } => {
-                let successor = self.refreshes[token].successor.as_ref();
-                self.accesses.iter().any(|a| a.revoked && successor.is_some_and(|(access, _)| *access == a.text))
+                let gave = |text: &String| self.refreshes[token].accesses.iter().flatten().any(|gave| gave == text);
+                self.accesses.iter().any(|access| access.revoked && gave(&access.text))
             }
             _ => false,
         };
@@ -414,13 +432,8 @@ impl Ledger {
 
     fn refreshed(&mut self, facts: &Facts, said: &Said, token: usize, client: usize, scope: Scope) -> Check {
         let (grant, rotated) = (self.refreshes[token].grant, self.refreshes[token].rotated);
-        let since = rotated.map_or(0, |r| facts.now.abs_diff(r.now));
-        let same = rotated.is_some_and(|r| r.scope == scope);
-        let waits = same && self.waits(facts, token, client);
-        let grace = u64::from(self.policy.refresh_grace);
-        let seen = self.refreshes[token].successor_seen.filter(|_| client == CONFIDENTIAL);
-        let ended = since >= grace && seen.is_none_or(|at| facts.now.abs_diff(at) >= grace);
-        let in_grace = same && !ended || waits && since < u64::from(self.policy.refresh_idle);
+        let in_grace = self.in_grace(facts, token, client, scope);
+        let waits = rotated.is_some_and(|r| r.scope == scope) && self.waits(facts, token, client);
         let (Some(access), Some(refresh)) = (&said.access, &said.refresh) else {
             let reuse = rotated.is_some_and(|r| r.event < facts.opened) && !in_grace && !waits && facts.conflicts == 0;
             let own = self.grants[grant].client == client;
@@ -432,19 +445,46 @@ impl Ledger {
         ensure(self.grants[grant].client == client, "another client refreshed")?;
         if !matches!(facts.applied, Some((_, true))) {
             ensure(in_grace, "the successor was given again outside the grace window")?;
-            let late = ended && facts.successor_used_when_loaded;
+            let late = !self.is_young(facts, token, client) && facts.successor_used_when_loaded;
             ensure(self.stale || !late, "the successor was given again though it was seen in use")?;
             ensure(self.stale || facts.live_when_loaded, "the successor was given again from an ended grant")?;
             ensure(self.stale || !facts.locked_when_loaded, "the successor was given again for a locked account")?;
         }
-        let pair = (access.clone(), refresh.clone());
-        match &self.refreshes[token].successor {
-            Some(known) => ensure(*known == pair, "a refresh token has two successors"),
-            None => {
-                self.refreshes[token].successor = Some(pair);
-                self.keep(&Facts { grant: Some(grant), ..facts.clone() }, said)
+        let known = &mut self.refreshes[token];
+        let new = known.successor.is_none();
+        ensure(known.successor.get_or_insert(refresh.clone()) == refresh, "a refresh token has two successors")?;
+        let gave = &mut known.accesses;
+        let issue =
+            if self.stale { gave.iter().position(|gave| gave.as_ref() == Some(access)) } else { Some(facts.issue) };
+        let issue = issue.or_else(|| gave.iter().position(Option::is_none)).ok_or("an access token out of nothing")?;
+        match gave.get_mut(issue).ok_or("an access token out of nothing")? {
+            Some(known) => ensure(known == access, "another access token in the grace window"),
+            none => {
+                *none = Some(access.clone());
+                let said = Said { refresh: said.refresh.clone().filter(|_| new), ..said.clone() };
+                self.keep(&Facts { grant: Some(grant), ..facts.clone() }, &said)
             }
         }
+    }
+
+    /// Whether the same request may have the same successor again.
+    fn in_grace(&self, facts: &Facts, token: usize, client: usize, scope: Scope) -> bool {
+        let Some(rotated) = self.refreshes[token].rotated.filter(|r| r.scope == scope) else { return false };
+        let idle = facts.now.abs_diff(rotated.now) >= u64::from(self.policy.refresh_idle);
+        self.is_young(facts, token, client) || self.waits(facts, token, client) && !idle
+    }
+
+    /// Whether it is so by the seconds since the rotation, or since its use was seen.
+    fn is_young(&self, facts: &Facts, token: usize, client: usize) -> bool {
+        let Refresh { rotated, successor_seen, .. } = &self.refreshes[token];
+        let seen = successor_seen.filter(|_| client == CONFIDENTIAL);
+        let grace = u64::from(self.policy.refresh_grace);
+        rotated.map(|r| r.now).into_iter().chain(seen).any(|then| facts.now.abs_diff(then) < grace)
+    }
+
+    /// Whether a retry gets another access token, as the life of the one before is over for the most part.
+    fn is_late(&self, facts: &Facts, rotated: Rotated) -> bool {
+        2 * facts.now.abs_diff(rotated.now) >= u64::from(self.policy.access_lifetime)
     }
 
     /// Whether the grace window waits for the client, as nobody is known to have used what it was sent.
@@ -486,8 +526,7 @@ impl Ledger {
         let active = said.active.ok_or("introspection does not say whether the token is active")?;
         let live = facts.live_when_loaded && facts.now < access.expires;
         ensure(live || !active, "active, though revoked, ended or expired")?;
-        let newest = |refresh: &&Refresh| refresh.successor.as_ref().is_some_and(|(text, _)| *text == access.text);
-        let refresh = self.refreshes.iter().find(newest);
+        let refresh = self.refreshes.iter().find(|refresh| refresh.newest() == Some(&access.text));
         let open = self.policy.grace_until_used && refresh.is_some_and(|refresh| refresh.successor_used.is_none());
         ensure(!active || !open, "an access token was seen in use and the grace window stays open")?;
         // A row that is swept under an old request is no longer found.

@@ -9,6 +9,7 @@ use super::jwt::{Signed, TokenId};
 use super::record::{Digest, Grant};
 use crate::secret::{Secret, ct_eq};
 use crate::text::{base64, buf::Writer};
+use crate::time::UnixTime;
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -60,14 +61,16 @@ impl ServerKey {
         Digest(mac.finalize().into_bytes().into())
     }
 
-    /// The secret of the access token of a grant's generation: it can be computed again inside the grace window.
-    pub(super) fn access_secret(&self, grant: &Digest, generation: u32, salt: &Digest) -> Digest {
-        self.mac("access", &[&grant.0, &generation.to_be_bytes(), &salt.0])
+    /// The secret of the access token that was issued at this time in a grant's generation: it can be computed again inside the
+    /// grace window.
+    pub(super) fn access_secret(&self, grant: &Digest, generation: u32, issued: UnixTime, salt: &Digest) -> Digest {
+        self.mac("access", &[&grant.0, &generation.to_be_bytes(), &issued.0.to_be_bytes(), &salt.0])
     }
 
-    /// The `jti` of the signed access token of a grant's generation.
-    pub(super) fn token_id(&self, locator: Locator, generation: u32, salt: &Digest) -> TokenId {
-        let Digest(mac) = self.mac("jti", &[&locator.grant().id.0, &generation.to_be_bytes(), &salt.0]);
+    /// The `jti` of a signed one.
+    pub(super) fn token_id(&self, locator: Locator, generation: u32, issued: UnixTime, salt: &Digest) -> TokenId {
+        let grant = locator.grant().id;
+        let Digest(mac) = self.mac("jti", &[&grant.0, &generation.to_be_bytes(), &issued.0.to_be_bytes(), &salt.0]);
         TokenId(locator, mac.first_chunk().copied().unwrap_or_default())
     }
 

@@ -119,9 +119,10 @@ fn ends_grace(m: &Machine<'_>, grant: &Kept, found: &Found<'_>) -> Option<(Kept,
         return None;
     }
     let key = m.server.key(grant.server_key)?;
+    let Kept { generation, rotated_at, salt, .. } = grant;
     let newest = match presented {
-        Presented::Signed(token) => key.token_id(token.locator, grant.generation, &grant.salt).digest(),
-        _ => sha256(&[&key.access_secret(&grant.key.id, grant.generation, &grant.salt).0]),
+        Presented::Signed(token) => key.token_id(token.locator, *generation, *rotated_at, salt).digest(),
+        _ => sha256(&[&key.access_secret(&grant.key.id, *generation, *rotated_at, salt).0]),
     };
     let grant_at = found[0].as_ref().map(|(_, at)| *at)?;
     let seen = presented.access().is_some_and(|shown| shown.id == newest);

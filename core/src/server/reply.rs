@@ -192,7 +192,8 @@ impl<'r> Reply<'r> {
         json.string_with("access_token", |w| match tokens.access {
             AccessToken::Drawn => push_secret(w, tokens.locator, &self.m.seed.part(seed::SECRET)),
             AccessToken::Derived => {
-                let secret = key.access_secret(&tokens.locator.grant().id, tokens.generation, &tokens.salt);
+                let Tokens { locator, generation, rotated_at, salt, .. } = tokens;
+                let secret = key.access_secret(&locator.grant().id, *generation, *rotated_at, salt);
                 push_secret(w, tokens.locator, &secret.0);
             }
             AccessToken::Signed { message, signature } => {

@@ -59,6 +59,7 @@ fn decide(m: &mut Machine<'_>, request: &Request) -> Result<(Kept, Tokens), Faul
         refresh: terms.refresh,
         server_key: 0,
         generation: 0,
+        rotated_at: m.now,
         salt: Digest([0; 32]),
         expires_in: terms.access_ends.since(m.now),
         scope,

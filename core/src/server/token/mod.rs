@@ -41,6 +41,7 @@ pub(super) struct Tokens {
     pub(super) refresh: bool,
     pub(super) server_key: u8,
     pub(super) generation: u32,
+    pub(super) rotated_at: UnixTime,
     pub(super) salt: Digest,
     pub(super) expires_in: u32,
     pub(super) scope: Span,
@@ -176,7 +177,7 @@ fn decide(
     m.server.policy.decide(&ask, m.now)
 }
 
-/// Begins the grant's current generation: by whose key and when its tokens are made, and the record of its access token.
+/// Issues in the grant's current generation: by whose key and when its tokens are made, and the record of its access token.
 fn next_generation(
     m: &mut Machine<'_>,
     request: &Request,
@@ -191,7 +192,7 @@ fn next_generation(
     let access = match tokens.access {
         AccessToken::Signed { .. } => None,
         AccessToken::Drawn | AccessToken::Derived => {
-            let secret = server_key.access_secret(&kept.key.id, kept.generation, &kept.salt);
+            let secret = server_key.access_secret(&kept.key.id, kept.generation, m.now, &kept.salt);
             Some(KeptAccess {
                 key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
                 scope: tokens.scope,
@@ -212,13 +213,13 @@ fn generation(
     kept: &Kept,
     terms: &Terms,
 ) -> Result<Tokens, Fault> {
-    let Kept { server_key, generation, salt, .. } = *kept;
+    let Kept { server_key, generation, rotated_at, salt, .. } = *kept;
     let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
-    let id = m.server.key(server_key).ok_or(Fault::NoServerKey)?.token_id(locator, generation, &salt);
-    let facts = Facts { id, scope, resource, issued_at: kept.rotated_at, expires_at: terms.access_ends };
+    let id = m.server.key(server_key).ok_or(Fault::NoServerKey)?.token_id(locator, generation, rotated_at, &salt);
+    let facts = Facts { id, scope, resource, issued_at: rotated_at, expires_at: terms.access_ends };
     let access = access_token(m, kept, &facts, AccessToken::Derived)?;
     let expires_in = terms.access_ends.since(m.now);
-    Ok(Tokens { locator, access, refresh: terms.refresh, server_key, generation, salt, expires_in, scope })
+    Ok(Tokens { locator, access, refresh: terms.refresh, server_key, generation, rotated_at, salt, expires_in, scope })
 }
 
 /// The access token in the format of its client, a signed one without its signature.

@@ -2,7 +2,8 @@
 //!
 //! Any old token is recognised without a row of its own: a wrong MAC is just refused; an old generation under a right MAC
 //! is reuse and ends the grant. Inside the grace window the *same request* gets the same successor again, computed anew,
-//! and nothing is written. Where the window waits for a lost answer, it ends by a rotation, or by introspection. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
+//! and nothing is written. Where the window waits for a lost answer, it ends by a rotation, or by introspection; an answer that
+//! was lost for long brings a new access token. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
 use super::{Request, Tokens, presented};
@@ -81,7 +82,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     usable(kept.state, kept.expires_at, m.now)?;
     let same = same_request(m, request);
     if token.generation != kept.generation {
-        return older(m, request, token, kept, grant_at, same);
+        return older(m, request, token, kept, grant_at, (same, terms));
     }
     if m.now >= kept.rotated_at.plus(m.server.policy.refresh_idle) {
         return Err(Fault::ExpiredGrant);
@@ -109,14 +110,15 @@ fn check_token(m: &Machine<'_>, token: &Token, grant: &Grant<'_>, grant_key: &Ke
     Ok(())
 }
 
-/// An older generation: the same request in the grace window gets the same successor, anything else is reuse.
+/// An older generation: the same request in the grace window gets the same successor, and the same access token for the first
+/// half of its life; anything else is reuse.
 fn older(
     m: &mut Machine<'_>,
     request: &Request,
     token: Token,
     mut kept: Kept,
     grant_at: Version,
-    same: Digest,
+    (same, terms): (Digest, Terms),
 ) -> Result<Decision, Fault> {
     let policy = &m.server.policy;
     let direct = token.generation.checked_add(1) == Some(kept.generation);
@@ -130,10 +132,16 @@ fn older(
         if apart(kept.rotated_at) >= policy.refresh_idle {
             return Err(Fault::ExpiredGrant);
         }
+        let access_ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
+        // A client that got the rest of a long lost access token's life would be back at once, with the successor, while copies
+        // of this request may still come. So it gets another one beside the same successor.
+        if access_ends.since(m.now) < terms.access_ends.since(m.now) / 2 {
+            let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
+            return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
+        }
         if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
             return Ok(Decision::Account(account));
         }
-        let access_ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
         let terms = Terms { access_ends, refresh: true };
         return Ok(Decision::Grace(super::generation(m, request, token.locator, &kept, &terms)?));
     }
