@@ -20,6 +20,7 @@
 
 mod authorize;
 mod drive;
+mod entropy;
 mod router;
 mod signing;
 
@@ -37,8 +38,10 @@ use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use entropy::Drawn;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
 use valetkey::error::TooSmall;
 use valetkey::jose::{Algorithms, Key, VerifyBy};
 use valetkey::secret::Entropy;
@@ -60,6 +63,7 @@ pub struct AuthorizationServer<S> {
     store: S,
     /// Where requests were worked on, zeroed.
     rooms: Mutex<Vec<Box<[u8]>>>,
+    drawn: Mutex<Drawn>,
 }
 
 /// How many rooms are kept, at most: one is needed for each request that waits for the store.
@@ -91,6 +95,7 @@ impl<S> AuthorizationServer<S> {
             client_keys: None,
             store,
             rooms: Mutex::default(),
+            drawn: Mutex::default(),
         })
     }
 
@@ -252,7 +257,7 @@ impl<S: Store> AuthorizationServer<S> {
         &self,
         begin: impl for<'r> FnOnce(&'r Server<'r>, UnixTime, Entropy<ENTROPY>, &'r mut [u8]) -> Step<'r>,
     ) -> Response {
-        let (now, seed) = match edge() {
+        let (now, seed) = match self.edge() {
             Ok(edge) => edge,
             Err(error) => return broken(&error),
         };
@@ -270,6 +275,13 @@ impl<S: Store> AuthorizationServer<S> {
             rooms.push(scratch);
         }
         response
+    }
+
+    /// The same as [`edge`], of bytes that were drawn for several requests.
+    fn edge(&self) -> Result<(UnixTime, Entropy<ENTROPY>), String> {
+        let now = clock()?;
+        let seed = self.drawn.lock().unwrap_or_else(PoisonError::into_inner).take(Instant::now());
+        Ok((now, seed.map_err(|error| no_bytes(&error))?))
     }
 
     /// Scratch for a request: that of an earlier one, which the core has zeroed, as to allocate, zero and free so much each
@@ -296,9 +308,16 @@ fn header(headers: &HeaderMap, name: HeaderName) -> Header<'_> {
 /// The time, and bytes that are drawn for one request and never used again.
 fn edge<const N: usize>() -> Result<(UnixTime, Entropy<N>), String> {
     let mut seed = [0; N];
-    getrandom::fill(&mut seed).map_err(|error| format!("the operating system gives no random bytes: {error}"))?;
-    let now = now().ok_or("the system's clock stands before 1970; set it")?;
-    Ok((now, Entropy::new(seed)))
+    getrandom::fill(&mut seed).map_err(|error| no_bytes(&error))?;
+    Ok((clock()?, Entropy::new(seed)))
+}
+
+fn no_bytes(error: &getrandom::Error) -> String {
+    format!("the operating system gives no random bytes: {error}")
+}
+
+fn clock() -> Result<UnixTime, &'static str> {
+    now().ok_or("the system's clock stands before 1970; set it")
 }
 
 /// The reply over HTTP; why it refuses, if it does, tells the [`Fault`] in its extensions.
