@@ -8,8 +8,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, EventKind, Expect, Key, Put, Version, found};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record};
 use valetkey::server::{
-    AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, SCRATCH, Server, ServerKey, Step, authorize, introspect,
-    secret_digest, token,
+    AUTHORIZE_ENTROPY, AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, SCRATCH, Server, ServerKey, Step,
+    authorize, introspect, secret_digest, token,
 };
 use valetkey::text::base64;
 use valetkey::time::UnixTime;
@@ -124,7 +124,7 @@ impl Account {
         let query = format!(
             "response_type=code&client_id={client_id}&redirect_uri={CALLBACK}&code_challenge_method=S256&code_challenge={challenge}"
         );
-        let seed = Entropy::new(self.dice.bytes::<ENTROPY>());
+        let seed = Entropy::new(self.dice.bytes::<AUTHORIZE_ENTROPY>());
         let mut scratch = std::mem::take(&mut self.scratch);
         let step = authorize(server, &AuthorizeRequest { query: &query }, now, seed, &mut scratch);
         let location = self.drive(step, Commit::Good, now).expect("an answer").body;
