@@ -104,9 +104,7 @@ impl<'c> Assertion<'c> {
         claims.string("aud", cfg.issuer);
         claims.number("iat", now.0);
         claims.number("exp", now.plus(Self::LIFETIME).0);
-        claims.string_with("jti", |w| {
-            w.push_str(base64::encode(&id.part::<ENTROPY>(0), &mut [0; 22]).unwrap_or_default());
-        });
+        claims.string_with("jti", |w| w.push_base64(&id.part::<ENTROPY>(0)));
         claims.close();
         w.encode_since(payload);
         let end = w.len();
@@ -163,9 +161,7 @@ impl<'b> NeedSign<'b> {
         }
         let mut w = Writer::at(self.buf, self.end);
         w.push('.');
-        for piece in signature.chunks(48) {
-            w.push_str(base64::encode(piece, &mut [0; 64]).unwrap_or_default());
-        }
+        w.push_base64(signature);
         Ok(Post {
             url: self.url,
             authorization: None,

@@ -88,15 +88,16 @@ pub fn encode_standard<'o>(bytes: &[u8], out: &'o mut [u8]) -> Result<&'o str, T
     Base64::encode(bytes, out).map_err(|_| TooSmall { needed: encoded_len_standard(bytes.len()) })
 }
 
-/// Turns the first `count` bytes of `room` into base64 with padding, which fills it: from its end, as the text grows.
-pub(crate) fn encode_in_place(room: &mut [u8], count: usize) {
+/// Turns the first `count` bytes of `room` into their text, with padding where that does not fill it: from its end, as the
+/// text grows.
+pub(super) fn encode_in_place(room: &mut [u8], count: usize, last: Last) {
     if LARGE {
         for block in (0..count.div_ceil(6)).rev() {
             let mut bytes = [0; 6];
             for (to, from) in bytes.iter_mut().zip(room.get(block.wrapping_mul(6)..count).unwrap_or_default()) {
                 *to = *from;
             }
-            for (to, from) in room.iter_mut().skip(block.wrapping_mul(8)).zip(eight(&bytes, STANDARD)) {
+            for (to, from) in room.iter_mut().skip(block.wrapping_mul(8)).zip(eight(&bytes, last)) {
                 *to = from;
             }
         }
@@ -104,7 +105,7 @@ pub(crate) fn encode_in_place(room: &mut [u8], count: usize) {
         return;
     }
     for place in (0..room.len()).rev() {
-        let one = one(room, count, place, STANDARD);
+        let one = one(room, count, place, last);
         if let Some(slot) = room.get_mut(place) {
             *slot = one;
         }
@@ -134,9 +135,9 @@ pub(super) fn spell(bytes: &[u8], out: &mut [u8]) {
 }
 
 /// The last two characters of an alphabet.
-type Last = [u8; 2];
-const STANDARD: Last = *b"+/";
-const URL: Last = *b"-_";
+pub(super) type Last = [u8; 2];
+pub(super) const STANDARD: Last = *b"+/";
+pub(super) const URL: Last = *b"-_";
 
 /// Of each range of characters but the first: the six bits just below it, and what is added from it on, which may be below 0.
 const fn ranges([c62, c63]: Last) -> [(u8, u8); 4] {

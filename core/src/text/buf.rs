@@ -110,35 +110,22 @@ impl<'b> Writer<'b> {
         digits.iter().skip(first).for_each(|digit| self.push_byte(digit.wrapping_add(b'0')));
     }
 
-    /// Turns what was pushed since there were `from` bytes into base64url, where it stands: from its end, as the text grows.
+    /// Turns what was pushed since there were `from` bytes into base64url, where it stands.
     pub(crate) fn encode_since(&mut self, from: usize) {
         let count = self.len.saturating_sub(from);
-        self.len = from.saturating_add(base64::encoded_len(count));
-        let room = self.buf.get_mut(from..self.len).unwrap_or_default();
-        if room.is_empty() {
-            return;
-        }
-        for group in (0..count.div_ceil(3)).rev() {
-            let (at, to) = (group.saturating_mul(3), group.saturating_mul(4));
-            let mut bytes = [0; 3];
-            let taken = room.get(at..count.min(at.saturating_add(3))).unwrap_or_default();
-            for (byte, from) in bytes.iter_mut().zip(taken) {
-                *byte = *from;
-            }
-            let mut digits = [0; 4];
-            let digits = base64::encode(bytes.get(..taken.len()).unwrap_or_default(), &mut digits).unwrap_or_default();
-            for (to, digit) in room.iter_mut().skip(to).zip(digits.bytes()) {
-                *to = digit;
-            }
-        }
+        self.encode(from, count, base64::encoded_len(count), base64::URL);
     }
 
     /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
     pub(crate) fn encode_standard_since(&mut self, from: usize) {
         let count = self.len.wrapping_sub(from);
-        self.len = from.wrapping_add(count.div_ceil(3).wrapping_mul(4));
+        self.encode(from, count, count.div_ceil(3).wrapping_mul(4), base64::STANDARD);
+    }
+
+    fn encode(&mut self, from: usize, count: usize, becomes: usize, last: base64::Last) {
+        self.len = from.wrapping_add(becomes);
         if let Some(room) = self.buf.get_mut(from..self.len) {
-            base64::encode_in_place(room, count);
+            base64::encode_in_place(room, count, last);
         }
     }
 
