@@ -7,8 +7,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
-    secret_digest, token,
+    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize, secret_digest,
+    token,
 };
 use valetkey::text::base64;
 use valetkey::text::{buf::Writer, form};
