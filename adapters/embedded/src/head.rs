@@ -4,6 +4,7 @@
 //! takes three times the flash and room for a table of fields. It judges in the tests.
 
 use crate::Error;
+use ascii::AsciiStr;
 
 /// How every answer begins.
 pub(crate) const BEGINNING: &[u8] = b"HTTP/1.1 ";
@@ -116,9 +117,10 @@ impl<'h> Once<'h> {
         *self = if matches!(self, Self::Absent) { Self::Value(value) } else { Self::Twice };
     }
 
+    /// The value, if it is ASCII, as all are that mean something. A check for UTF-8 would be 600 bytes of a firmware.
     fn text(self) -> Option<&'h str> {
         match self {
-            Self::Value(value) => core::str::from_utf8(value).ok(),
+            Self::Value(value) => AsciiStr::from_ascii(value).ok().map(AsciiStr::as_str),
             Self::Absent | Self::Twice => None,
         }
     }

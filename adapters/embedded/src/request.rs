@@ -14,7 +14,7 @@ pub(crate) fn write(post: &Post<'_>, peer: Peer<'_>, buf: &mut [u8]) -> Result<u
     };
     let authority = uri.authority.unwrap_or_default();
     let there = uri.scheme == scheme && !host.is_empty() && authority.eq_ignore_ascii_case(host);
-    if !there || authority.contains(['@']) || uri.fragment.is_some() {
+    if !there || authority.bytes().any(|b| b == b'@') || uri.fragment.is_some() {
         return Err(Error::Address);
     }
     let authorization = post.authorization.unwrap_or_default();
@@ -42,5 +42,7 @@ pub(crate) fn write(post: &Post<'_>, peer: Peer<'_>, buf: &mut [u8]) -> Result<u
     w.push_u64(u64::try_from(post.body.len()).unwrap_or(u64::MAX));
     w.push_str("\r\n\r\n");
     w.push_str(post.body);
-    Ok(w.finish()?.len())
+    let len = w.len();
+    w.finish()?;
+    Ok(len)
 }
