@@ -5,7 +5,7 @@ use crate::world::{
 };
 use valetkey::jose::Algorithm;
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Committed, Key, found};
+use valetkey::server::change::{Committed, Key, Kind, found};
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{AccessTokenFormat, OwnedRecord, Record};
 use valetkey::server::{
@@ -333,7 +333,7 @@ fn a_store_that_answers_with_another_kind_of_record_is_a_server_error() {
                     let version = valetkey::server::change::Version::new(7).unwrap();
                     let wrong = need.keys()[0].map_or(1, |_| 0);
                     let record = match need.keys()[wrong].unwrap().kind {
-                        valetkey::server::change::Kind::Used => w.store.records().next().unwrap().clone(),
+                        Kind::Used => w.store.records().find(|record| **record != OwnedRecord::Used).unwrap().clone(),
                         _ => OwnedRecord::Used,
                     };
                     records[wrong] = Some((record.into(), version));
