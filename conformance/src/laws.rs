@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
 use trial::Trial;
-use valetkey_tokio::store::Store;
+use valetkey_std::store::Store;
 
 /// How long one law may take before the store counts as stuck.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -109,7 +109,7 @@ pub fn store_laws<S: Store>(open: impl Fn() -> S) {
 ///
 /// # Panics
 /// As [`store_laws`].
-pub fn blocking_store_laws<S: valetkey_blocking::store::Store + 'static>(open: impl Fn() -> S) {
+pub fn blocking_store_laws<S: valetkey_std::store::blocking::Store + 'static>(open: impl Fn() -> S) {
     store_laws(|| Blocking(open()));
 }
 

@@ -9,7 +9,7 @@ use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound,
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
 use valetkey_conformance::laws::store_law;
-use valetkey_tokio::store::{By, Store, StoreError};
+use valetkey_std::store::{By, Store, StoreError};
 
 #[derive(Default)]
 struct Narrow(Mutex<BTreeMap<Key, (OwnedRecord, Version)>>);

@@ -1,5 +1,5 @@
-//! What holds for every source of the workspace: which part of the core may use which, how long a file may be, and what
-//! no source may contain.
+//! What holds for every source of the workspace: which part of the core and which adapter may use which, how long a file
+//! may be, and what no source may contain.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,10 @@ use std::path::{Path, PathBuf};
 /// layer do not know each other, the first layer aside.
 const LAYERS: [&[&str]; 5] =
     [&["error", "secret", "time"], &["text"], &["wire"], &["jose"], &["client", "server", "resource"]];
+
+/// The adapters likewise: one may depend on those of lower layers alone, its tests and examples aside.
+const ADAPTERS: [&[&str]; 3] =
+    [&["aws-lc", "embedded", "std"], &["blocking", "memory", "sqlite", "tokio"], &["server"]];
 
 /// Lines that a source may have, tests included.
 const LONGEST_FILE: usize = 600;
@@ -118,6 +122,31 @@ fn the_layers_are_those_of_the_core() {
     assert!(missing.is_empty(), "give a layer to {missing:?}");
 }
 
+fn adapter_layer(adapter: &str) -> Option<usize> {
+    ADAPTERS.iter().position(|adapters| adapters.contains(&adapter))
+}
+
+/// The crates of ours that a manifest's `[dependencies]` name, without `valetkey-`.
+fn depended_on(manifest: &str) -> impl Iterator<Item = &str> {
+    let lines = manifest.lines().skip_while(|line| *line != "[dependencies]").skip(1);
+    let names = lines.take_while(|line| !line.starts_with('[')).filter_map(|line| line.strip_prefix("valetkey-"));
+    names.filter_map(|name| name.split(['.', ' ']).next())
+}
+
+#[test]
+fn adapters_depend_only_on_lower_ones() {
+    let mut wrong = Vec::new();
+    for entry in fs::read_dir(workspace().join("adapters")).unwrap() {
+        let directory = entry.unwrap().path();
+        let user = directory.file_name().unwrap().to_str().unwrap();
+        let own = adapter_layer(user).unwrap_or_else(|| panic!("give {user} a layer in ADAPTERS"));
+        let manifest = fs::read_to_string(directory.join("Cargo.toml")).unwrap();
+        let others = depended_on(&manifest).filter(|other| adapter_layer(other).is_none_or(|layer| layer >= own));
+        wrong.extend(others.map(|other| format!("`{user}` must not depend on `{other}`")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn no_source_is_longer_than_the_cap() {
     let mut long = Vec::new();
@@ -144,6 +173,13 @@ fn no_source_puts_off_work_or_ignores_a_test() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn dependencies_are_found_and_those_of_tests_are_not() {
+    let manifest = "[features]\nvaletkey-a = []\n[dependencies]\nvaletkey.workspace = true\nvaletkey-aws-lc = { optional = true }\n\
+                    serde = \"1\"\nvaletkey-std.workspace = true\n[dev-dependencies]\nvaletkey-memory.workspace = true\n";
+    assert_eq!(depended_on(manifest).collect::<Vec<_>>(), ["aws-lc", "std"]);
 }
 
 #[test]

@@ -16,4 +16,11 @@ pub mod client;
 pub mod resource;
 #[cfg(feature = "server")]
 pub mod server;
-pub mod store;
+
+/// What the server asks of a store, and what whoever writes one has to keep to;
+/// `valetkey_conformance::laws::blocking_store_laws` tries to break it. All of it is that of `valetkey-std`: a crate that is a
+/// store and no more depends on that one alone.
+pub mod store {
+    pub use valetkey_std::store::blocking::Store;
+    pub use valetkey_std::store::{By, OwnedChange, OwnedEvent, OwnedPut, StoreError};
+}

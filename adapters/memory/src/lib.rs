@@ -10,16 +10,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valetkey::server::change::{Change, Committed, Expect, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_blocking::store::{By, Store, StoreError};
+use valetkey_std::store::blocking::Store;
+use valetkey_std::store::{self, By, StoreError};
 
 /// A handle to records in memory; a clone is a handle to the same ones.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), valetkey_tokio::store::StoreError> {
+/// # async fn main() -> Result<(), valetkey_std::store::StoreError> {
 /// use valetkey::server::change::Key;
 /// use valetkey_memory::MemoryStore;
-/// use valetkey_tokio::store::Store;
+/// use valetkey_std::store::Store; // the same as valetkey_tokio::store::Store
 ///
 /// let store = MemoryStore::new();
 /// let found = store.load(&[Some(Key::client("demo-web")), None, None, None]).await?;
@@ -121,7 +122,7 @@ impl Store for MemoryStore {
 }
 
 /// No call waits for more than the lock, so that a runtime's thread may make it too.
-impl valetkey_tokio::store::Store for MemoryStore {
+impl store::Store for MemoryStore {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         Store::load(self, keys)
     }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 use std::io;
 use std::path::Path;
 use valetkey::server::change::Kind;
-use valetkey_tokio::store::StoreError;
+use valetkey_std::store::StoreError;
 
 /// What a sound database holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

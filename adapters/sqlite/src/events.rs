@@ -5,7 +5,7 @@ use std::path::Path;
 use valetkey::server::change::EventKind;
 use valetkey::server::record::Digest;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{OwnedEvent, StoreError};
+use valetkey_std::store::{OwnedEvent, StoreError};
 
 use crate::row::seconds;
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use valetkey_tokio::store::StoreError;
+use valetkey_std::store::StoreError;
 
 /// Why a database could not be opened. Shown to the operator; holds no secret and no record.
 #[derive(Debug)]

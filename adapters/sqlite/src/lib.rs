@@ -7,7 +7,7 @@
 //! # let path = directory.path().join("valetkey.db");
 //! use valetkey::server::change::Key;
 //! use valetkey_sqlite::SqliteStore;
-//! use valetkey_tokio::store::Store;
+//! use valetkey_std::store::Store; // the same as valetkey_tokio::store::Store
 //!
 //! let store = SqliteStore::open(&path)?; // created if it is not there; blocks for a moment
 //! let found = store.load(&[Some(Key::client("demo-web")), None, None, None]).await?;
@@ -16,7 +16,7 @@
 //! # }
 //! ```
 //!
-//! It serves programs with threads as well, by `valetkey_blocking::store::Store`.
+//! It serves programs with threads as well, by [`blocking::Store`].
 //!
 //! # What is promised
 //!
@@ -87,7 +87,7 @@ use tokio::sync::{mpsc, oneshot};
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, OwnedEvent, Store, StoreError};
+use valetkey_std::store::{By, OwnedEvent, Store, StoreError, blocking};
 use write::{Answer, From, Job, Pace, Writer};
 
 /// Jobs and reads that may wait in a queue; whoever comes then waits for a place in it.
@@ -306,7 +306,7 @@ impl Store for SqliteStore {
 }
 
 /// For programs with threads. Each call blocks its thread and panics on one that runs async tasks.
-impl valetkey_blocking::store::Store for SqliteStore {
+impl blocking::Store for SqliteStore {
     fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         let keys = *keys;
         found(self.ask_blocking(&self.loads, |answer| Read::Load { keys, answer })?)

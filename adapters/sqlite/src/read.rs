@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use valetkey::server::change::{Key, Keys};
-use valetkey_tokio::store::By;
+use valetkey_std::store::By;
 
 /// Reads that one snapshot answers at most, so that the log can be emptied.
 const LARGEST_BATCH: usize = 64;

@@ -4,7 +4,7 @@ use rusqlite::Row;
 use valetkey::server::change::{Change, Expect, Key, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{OwnedEvent, StoreError};
+use valetkey_std::store::{OwnedEvent, StoreError};
 
 /// Bytes that an encoded record may have.
 const LONGEST_BODY: usize = 16 * 1024;

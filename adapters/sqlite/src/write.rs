@@ -23,7 +23,7 @@ use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot};
 use valetkey::server::change::Committed;
-use valetkey_tokio::store::StoreError;
+use valetkey_std::store::StoreError;
 
 /// Jobs that one transaction takes at most, so that the first of them does not wait for ever.
 const LARGEST_BATCH: usize = 256;

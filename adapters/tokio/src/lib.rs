@@ -7,22 +7,20 @@
 //! - `server`: the authorization server as an axum `Router` over any [`store::Store`];
 //! - `resource`: the resource server as a tower `Layer`, with an axum extractor that tells who calls;
 //! - `client`: the client on reqwest;
-//! - `audit`: what a server tells `tracing` of what happened; it comes with `server`;
-//! - `kept`: a client's token without HTTP, for clients on other libraries; it comes with `client`;
 //! - `rustls`: TLS of the client, without which it reaches servers on loopback only. It is not on by default because it is felt
 //!   elsewhere: a `reqwest::Client` that another part of the program builds then needs a rustls provider too.
 
-#[cfg(feature = "audit")]
-pub mod audit;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(any(feature = "server", feature = "resource"))]
 mod http;
-#[cfg(feature = "kept")]
-pub mod kept;
-pub mod published;
 #[cfg(feature = "resource")]
 pub mod resource;
 #[cfg(feature = "server")]
 pub mod server;
-pub mod store;
+
+/// What the server asks of a store, and what whoever writes one has to keep to; `valetkey_conformance::laws::store_laws` tries
+/// to break it. All of it is that of `valetkey-std`: a crate that is a store and no more depends on that one alone.
+pub mod store {
+    pub use valetkey_std::store::{By, OwnedChange, OwnedEvent, OwnedPut, Store, StoreError};
+}

@@ -14,8 +14,9 @@ use valetkey::server::{
 use valetkey::text::base64;
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
-use valetkey_blocking::store::{By, Store};
 use valetkey_memory::MemoryStore;
+use valetkey_std::store::By;
+use valetkey_std::store::blocking::Store;
 
 pub(crate) const ISSUER: &str = "https://as.example";
 /// Who asks about tokens.

@@ -4,13 +4,12 @@ use tokio::task::block_in_place;
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_blocking as blocking;
-use valetkey_tokio::store::{By, Store, StoreError};
+use valetkey_std::store::{By, Store, StoreError, blocking};
 
 /// Each call blocks its thread, in whose place the runtime puts another: rivals are threads.
 pub(super) struct Blocking<S>(pub(super) S);
 
-impl<S: blocking::store::Store + 'static> Store for Blocking<S> {
+impl<S: blocking::Store + 'static> Store for Blocking<S> {
     async fn load(&self, keys: &Keys) -> Result<OwnedFound, StoreError> {
         block_in_place(|| self.0.load(keys))
     }

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 use valetkey::server::change::Committed::{self, Applied};
 use valetkey::server::change::Expect::At;
 use valetkey::server::change::{Key, Kind};
-use valetkey_tokio::store::{OwnedChange, Store};
+use valetkey_std::store::{OwnedChange, Store};
 
 /// How long the two go on meeting.
 const WHILE: Duration = Duration::from_secs(2);

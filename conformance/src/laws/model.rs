@@ -7,7 +7,7 @@ use valetkey::server::change::Expect::{Absent, At};
 use valetkey::server::change::{Committed, Key, Keys, Kind, OwnedFound, Version};
 use valetkey::server::record::{Digest, OwnedRecord};
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, OwnedChange, OwnedPut, Store};
+use valetkey_std::store::{By, OwnedChange, OwnedPut, Store};
 
 /// One call to a store.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use valetkey::server::change::Expect::{Absent, At};
 use valetkey::server::change::{Key, Kind};
 use valetkey::server::record::Digest;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, OwnedPut, Store};
+use valetkey_std::store::{By, OwnedPut, Store};
 
 /// More than any law files.
 const ALL: usize = 10_000;

@@ -12,7 +12,7 @@ use valetkey::server::change::Expect::{Absent, At};
 use valetkey::server::change::{Committed, Key, Kind};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, OwnedChange, OwnedPut, Store};
+use valetkey_std::store::{By, OwnedChange, OwnedPut, Store};
 
 /// One of several different tasks of a race.
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;

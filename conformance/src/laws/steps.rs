@@ -4,7 +4,7 @@ use super::sample;
 use super::trial::{LATER, Trial, change, put};
 use valetkey::server::change::Expect::{Absent, At};
 use valetkey::server::change::{Key, Kind, Version};
-use valetkey_tokio::store::{By, OwnedChange, OwnedPut, Store};
+use valetkey_std::store::{By, OwnedChange, OwnedPut, Store};
 
 pub(super) async fn a_put_is_written_as_expected<S: Store>(trial: Trial<S>) {
     for kind in Kind::ALL {

@@ -9,7 +9,7 @@ use tokio::task::{JoinSet, yield_now};
 use valetkey::server::change::{Committed, Expect, Key, Keys, Kind, OwnedFound, Version};
 use valetkey::server::record::{Digest, OwnedRecord};
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::{By, OwnedChange, OwnedPut, Store, StoreError};
+use valetkey_std::store::{By, OwnedChange, OwnedPut, Store, StoreError};
 
 use super::sample;
 

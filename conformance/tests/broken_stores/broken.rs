@@ -7,7 +7,7 @@ use valetkey::server::change::{Change, Committed, Expect, Key, Keys, Kind, Owned
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
 use valetkey_memory::MemoryStore;
-use valetkey_tokio::store::{By, Store, StoreError};
+use valetkey_std::store::{By, Store, StoreError};
 
 /// What a store does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use ureq::http::header::AUTHORIZATION;
 use ureq::http::{Request, Response, StatusCode, request::Parts};
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::time::Uptime;
-use valetkey_tokio::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
+use valetkey_std::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
 use zeroize::Zeroizing;
 
 /// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.

@@ -9,7 +9,7 @@ use ureq::typestate::AgentScope;
 use ureq::{Agent, Body};
 use valetkey::client::Post;
 use valetkey::text::uri;
-use valetkey_tokio::kept::{Received, SendError};
+use valetkey_std::kept::{Received, SendError};
 use zeroize::Zeroizing;
 
 /// What ureq hands over, with its body still to be read.

@@ -10,7 +10,7 @@ use valetkey::secret::SecretText;
 use valetkey::server::change::{Change, Committed, Key, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
-use valetkey_tokio::audit;
+use valetkey_std::audit;
 
 /// For how long a change is sent again to a store that fails.
 pub const DEADLINE: Duration = Duration::from_secs(2);

@@ -37,7 +37,7 @@ pub use http::{Request, Response, header};
 pub use signing::{Sign, Signing};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{AssertionAudience, BadServer, FormRequest, NeedOwner, Owner, Policy, ServerKey};
-pub use valetkey_tokio::published::SigningKey;
+pub use valetkey_std::published::SigningKey;
 
 use crate::store::Store;
 use http::respond;

@@ -3,7 +3,7 @@
 use std::fmt;
 use valetkey::jose::{Algorithm, Key};
 use valetkey::server::{NeedSign, Step};
-use valetkey_tokio::published::{Published, SigningKey};
+use valetkey_std::published::{Published, SigningKey};
 
 /// Makes signatures: by keys in memory, or by a device or service that holds them. It is given the `kid`, the algorithm and
 /// the message, and gives the signature: of ECDSA and EdDSA in its fixed size

@@ -5,7 +5,7 @@ use valetkey::server::change::{Change, Committed, Event, EventKind, Expect, Key,
 use valetkey::server::record::{Access, Digest, Record};
 use valetkey::time::UnixTime;
 use valetkey_sqlite::SqliteStore;
-use valetkey_tokio::store::{Store, StoreError};
+use valetkey_std::store::{Store, StoreError};
 
 /// Far ahead of any clock.
 pub(crate) const LATER: UnixTime = UnixTime(8_000_000_000);

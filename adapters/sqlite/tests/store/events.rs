@@ -4,7 +4,7 @@ use crate::changes::{change, change_of, event, key, open, put, version};
 use valetkey::server::change::{Change, Committed, Event, EventKind, Expect};
 use valetkey::time::UnixTime;
 use valetkey_sqlite::{EventFilter, SqliteStore};
-use valetkey_tokio::store::{OwnedEvent, Store};
+use valetkey_std::store::{OwnedEvent, Store};
 
 /// A store and the directory that it is in.
 fn fresh() -> (tempfile::TempDir, SqliteStore) {

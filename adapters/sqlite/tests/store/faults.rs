@@ -91,7 +91,7 @@ async fn a_damaged_database_is_told() {
     let said = [
         store.check().await.unwrap_err(),
         commit(&store, 1).await.unwrap_err(),
-        valetkey_tokio::store::Store::load(&store, &[Some(crate::changes::key(1, 0)), None, None, None])
+        valetkey_std::store::Store::load(&store, &[Some(crate::changes::key(1, 0)), None, None, None])
             .await
             .unwrap_err(),
         store.events(&valetkey_sqlite::EventFilter::default(), None, 9).await.unwrap_err(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use valetkey::server::change::{Committed, Expect, Kind};
 use valetkey_sqlite::SqliteStore;
-use valetkey_tokio::store::Store;
+use valetkey_std::store::Store;
 
 fn refusal(path: &Path) -> String {
     SqliteStore::open(path).unwrap_err().to_string()

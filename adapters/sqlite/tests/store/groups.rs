@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::task::{JoinHandle, yield_now};
 use valetkey::server::change::{Committed, Expect};
 use valetkey_sqlite::SqliteStore;
-use valetkey_tokio::store::{Store, StoreError};
+use valetkey_std::store::{Store, StoreError};
 
 /// Keeps the writer of another connection waiting until it is dropped.
 fn lock(path: &Path) -> Connection {

@@ -4,7 +4,7 @@ use crate::changes::{change_of, key, open, put};
 use rusqlite::Connection;
 use valetkey::server::change::{Change, Committed, Expect, Put};
 use valetkey::time::UnixTime;
-use valetkey_tokio::store::Store;
+use valetkey_std::store::Store;
 
 #[tokio::test]
 async fn the_file_does_not_grow_when_as_much_is_swept_as_is_put() {

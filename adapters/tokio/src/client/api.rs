@@ -2,7 +2,6 @@
 
 use super::Transport;
 use super::transport::sensitive;
-use crate::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SendError, SetupError, Token};
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response, StatusCode, Url};
 use std::fmt;
@@ -12,6 +11,9 @@ use tokio::time::{Instant, timeout};
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::text::uri;
 use valetkey::time::Uptime;
+use valetkey_std::kept::{
+    self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SendError, SetupError, Token,
+};
 use zeroize::Zeroizing;
 
 /// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.

@@ -38,9 +38,9 @@
 mod api;
 mod transport;
 
-pub use crate::kept::{ApiError, NoToken, Received, SendError, SetupError};
 pub use api::{ApiClient, ClientCredentials};
 pub use transport::{TIMEOUT, Transport};
+pub use valetkey_std::kept::{ApiError, NoToken, Received, SendError, SetupError};
 
 use valetkey::secret::Entropy;
 

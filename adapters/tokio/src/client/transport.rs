@@ -1,11 +1,11 @@
 //! The transport: it keeps to the duties that travel with a request, and knows nothing of what is in it.
 
-use crate::kept::{Received, SendError};
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{ClientBuilder, redirect, retry};
 use std::time::Duration;
 use valetkey::client::Post;
 use valetkey::text::uri;
+use valetkey_std::kept::{Received, SendError};
 use zeroize::Zeroizing;
 
 /// How long a request may take in all.

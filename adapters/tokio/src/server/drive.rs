@@ -3,7 +3,6 @@
 //! This is all that stands between the core and a store; another store, runtime or verifier takes a loop like it.
 
 use super::signing::{Signer, sign};
-use crate::audit;
 use crate::store::{Store, StoreError};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -15,6 +14,7 @@ use valetkey::secret::SecretText;
 use valetkey::server::change::{Change, Committed, Key, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedOwner, Reply, Step};
+use valetkey_std::audit;
 
 /// How long a store may take for one answer, resending included.
 pub const DEADLINE: Duration = Duration::from_secs(2);

@@ -24,13 +24,13 @@ mod entropy;
 mod router;
 mod signing;
 
-pub use crate::published::SigningKey;
 pub use authorize::{Answer, Begun, Pages, Pending, authorize_router};
 pub use drive::{DEADLINE, End, Verifier, commit, drive};
 pub use router::{metadata_router, read, route, router};
 pub use signing::{Signer, Signing};
 pub use valetkey::server::fault::Fault;
 pub use valetkey::server::{AssertionAudience, BadServer, Owner, Policy, ServerKey};
+pub use valetkey_std::published::SigningKey;
 
 use crate::http::{now, once};
 use crate::store::Store;

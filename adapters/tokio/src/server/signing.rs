@@ -1,13 +1,13 @@
 //! Signed access tokens: the keys that are published, and who holds their private halves.
 
 use super::DEADLINE;
-use crate::published::{Published, SigningKey};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use tokio::time::timeout;
 use valetkey::jose::{Algorithm, Key};
 use valetkey::server::{NeedSign, Step};
+use valetkey_std::published::{Published, SigningKey};
 
 /// Makes signatures: by keys in memory, or by a device or service that holds them.
 pub struct Signer(Box<Sign>);

@@ -1,7 +1,7 @@
 //! The keys of signed access tokens as they are published, the same for servers with and without async.
 //!
 //! ```
-//! use valetkey_tokio::published::Published;
+//! use valetkey_std::published::Published;
 //! assert_eq!(Published::new(Vec::new()).jwks(), r#"{"keys":[]}"#);
 //! ```
 

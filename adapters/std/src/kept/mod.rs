@@ -1,11 +1,11 @@
-//! A client's token that is kept, without HTTP and without waiting: what the clients of this crate and of `valetkey-blocking`
-//! have in common. A program takes theirs; this is for a client on another HTTP library.
+//! A client's token that is kept, without HTTP and without waiting: what the clients of `valetkey-tokio` and
+//! `valetkey-blocking` have in common. A program takes theirs; this is for a client on another HTTP library.
 //!
 //! ```
 //! use std::sync::Mutex;
 //! use valetkey::client::Response;
 //! use valetkey::time::Uptime;
-//! use valetkey_tokio::kept::{Credentials, KeptToken, Next, flow, request};
+//! use valetkey_std::kept::{Credentials, KeptToken, Next, flow, request};
 //!
 //! # fn send(_: &valetkey::client::Post<'_>) -> Response<'static> {
 //! #     let body = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;

@@ -1,7 +1,10 @@
-//! What the async driver asks of a store, and what whoever writes one has to keep to.
+//! What the drivers ask of a store, and what whoever writes one has to keep to: [`Store`] is for async programs,
+//! [`blocking::Store`] for those with threads. A store may be both.
 //!
-//! A store knows nothing of OAuth: it files records under keys and commits [`Change`]s. Read the duties at [`Store`], then
-//! let `valetkey_conformance::laws::store_laws` try to break what you wrote.
+//! A store knows nothing of OAuth: it files records under keys and commits [`Change`]s. Read the duties at the trait, then
+//! let `valetkey_conformance::laws::store_laws` or `blocking_store_laws` try to break what you wrote.
+
+pub mod blocking;
 
 use std::error::Error;
 use std::fmt;
@@ -98,7 +101,7 @@ impl StoreError {
     /// Says what was wrong, where, and what to do about it.
     ///
     /// ```
-    /// # use valetkey_tokio::store::StoreError;
+    /// # use valetkey_std::store::StoreError;
     /// let error = StoreError::new("the disk with /var/lib/valetkey is full; free some space");
     /// assert_eq!(error.to_string(), "the disk with /var/lib/valetkey is full; free some space");
     /// ```
@@ -114,7 +117,7 @@ impl StoreError {
     /// The message and each error beneath it, with colons between: for a log.
     ///
     /// ```
-    /// # use valetkey_tokio::store::StoreError;
+    /// # use valetkey_std::store::StoreError;
     /// assert_eq!(StoreError::because("cannot commit", "disk full").causes().to_string(), "cannot commit: disk full");
     /// ```
     pub fn causes(&self) -> impl fmt::Display + '_ {

@@ -1,13 +1,9 @@
-//! What the blocking driver asks of a store, and what whoever writes one has to keep to.
-//!
-//! A store knows nothing of OAuth: it files records under keys and commits [`Change`]s. Read the duties at [`Store`], then
-//! let `valetkey_conformance::laws::blocking_store_laws` try to break what you wrote.
+//! What the blocking driver asks of a store.
 
+use super::{By, StoreError};
 use valetkey::server::change::{Change, Committed, Key, Keys, OwnedFound, Version};
 use valetkey::server::record::OwnedRecord;
 use valetkey::time::UnixTime;
-
-pub use valetkey_tokio::store::{By, OwnedChange, OwnedEvent, OwnedPut, StoreError};
 
 /// Keeps the records of an authorization server, and blocks the calling thread while it works.
 ///
@@ -22,8 +18,8 @@ pub use valetkey_tokio::store::{By, OwnedChange, OwnedEvent, OwnedPut, StoreErro
 /// - **Repeatable.** A change that comes again is answered as before: see [`Store::commit`].
 /// - **Blind.** The store reads no clock and no record. Logical expiry lies in the record and is judged by the core;
 ///   `keep_until` says only when a record may be forgotten.
-/// - **Bounded.** It answers, if only by an error, within about [`DEADLINE`](crate::server::DEADLINE): nobody can break off
-///   a call that blocks. Give its connections and locks timeouts.
+/// - **Bounded.** It answers, if only by an error, within about the driver's deadline of two seconds: nobody can break off a
+///   call that blocks. Give its connections and locks timeouts.
 ///
 /// There is no delete: what is spent or removed stays, so that a second use is recognised, until `sweep` forgets it.
 pub trait Store: Send + Sync {

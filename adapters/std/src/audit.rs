@@ -2,7 +2,7 @@
 //!
 //! ```
 //! use valetkey::{server::change::{Event, EventKind}, time::UnixTime};
-//! use valetkey_tokio::audit;
+//! use valetkey_std::audit;
 //! let (what, at) = (EventKind::CodeReplayed, UnixTime(1_700_000_000));
 //! audit::committed(&Event { at, what, client_id: "demo-web", subject: "alice", grant: None, kid: "" });
 //! ```
