@@ -302,7 +302,10 @@ impl Ledger {
         };
         ensure(self.policy.grace_until_used, "a grace window was ended that does not wait")?;
         let text = self.accesses[token].text.clone();
-        let before = self.successor_used(|before| before.newest() == Some(&text));
+        // Before stale answers it is not known in which order they were issued.
+        let (stale, text) = (self.stale, Some(&text));
+        let is_one = |before: &Refresh| before.accesses.iter().any(|gave| gave.as_ref() == text);
+        let before = self.successor_used(|before| before.newest() == text || stale && is_one(before));
         before.ok_or("a grace window was ended by a token of no refresh")?.successor_seen = Some(facts.now);
         Ok(())
     }
