@@ -29,8 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let mut scratch = vec![0; bytes.len()];
     let typed = json::from_slice::<Claims>(bytes, Limits::DEFAULT, &mut scratch).ok();
-    let judged = theirs.and_then(|_| serde_json::from_slice(bytes).ok());
-    assert_eq!(typed, judged, "a typed document is the same");
+    // A number that serde_json cannot keep at all says nothing of one in a member that nobody reads.
+    if theirs.is_some() {
+        assert_eq!(typed, serde_json::from_slice(bytes).ok(), "a typed document is the same");
+    }
 });
 
 /// A type with something of each kind.

@@ -266,7 +266,8 @@ impl Ledger {
             }
             Asked::Refresh { token, client, scope } => {
                 let late = self.refreshes[token].rotated.is_none_or(|r| self.is_late(facts, r));
-                let again = late && self.in_grace(facts, token, client, scope);
+                let unseen = self.policy.grace_until_used && self.refreshes[token].successor_seen.is_none();
+                let again = late && unseen && client == CONFIDENTIAL && self.in_grace(facts, token, client, scope);
                 let refresh = &mut self.refreshes[token];
                 ensure(refresh.rotated.is_none() || again, "a refresh token was rotated twice")?;
                 let event = refresh.rotated.map_or(self.event, |r| r.event);
@@ -530,7 +531,9 @@ impl Ledger {
         let live = facts.live_when_loaded && facts.now < access.expires;
         ensure(live || !active, "active, though revoked, ended or expired")?;
         let refresh = self.refreshes.iter().find(|refresh| refresh.newest() == Some(&access.text));
-        let open = self.policy.grace_until_used && refresh.is_some_and(|refresh| refresh.successor_used.is_none());
+        let waits =
+            |refresh: &Refresh| self.grants[refresh.grant].client == CONFIDENTIAL && refresh.successor_used.is_none();
+        let open = self.policy.grace_until_used && refresh.is_some_and(waits);
         ensure(!active || !open, "an access token was seen in use and the grace window stays open")?;
         // A row that is swept under an old request is no longer found.
         ensure(active || !live || facts.clock_when_loaded >= access.expires, "inactive, though nothing ended it")?;

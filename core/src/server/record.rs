@@ -226,7 +226,8 @@ records! {
         rotated_at: [UnixTime],
         /// The refresh that made the current generation: SHA-256 over client, token, scope and resource.
         rotated_by: [Option<Digest>],
-        /// When introspection first saw the access token of that refresh in use, where a grace window waits for it.
+        /// When introspection first saw the access token of that refresh in use, where the grace window waits for it; where it
+        /// does not, when the refresh came.
         seen_at: [Option<UnixTime>] default,
     }
 

@@ -274,3 +274,43 @@ fn the_default_profile_writes_nothing_when_a_token_is_seen() {
     assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
     assert_eq!(w.counts.commits, commits);
 }
+
+#[test]
+fn no_old_token_is_good_beyond_the_window_however_often_it_comes() {
+    let short = |policy| Policy { access_lifetime: 15, ..policy };
+    for (policy, client) in [(Policy::OAUTH21, "app"), (Policy::OAUTH21, "web"), (Policy::EMBEDDED, "app")] {
+        let mut w = world();
+        w.server = server(short(policy), &[1]);
+        let first = w.tokens(client);
+        w.now += 5;
+        w.refresh(client, &first.refresh());
+        let end = w.now + u64::from(policy.refresh_grace);
+        while w.now + 9 < end {
+            w.now += 9;
+            assert_eq!(w.refresh(client, &first.refresh()).status, 200);
+        }
+        w.now = end;
+        ends_the_grant(&mut w, client, &first.refresh());
+    }
+}
+
+#[test]
+fn a_retry_after_the_use_was_seen_does_not_lengthen_the_window() {
+    let mut w = world();
+    let (first, second) = rotated(&mut w, "web");
+    w.now += 5 * HOUR;
+    assert_eq!(w.introspect("rs", &second.access()).json()["active"], true);
+    w.now += 59;
+    assert_eq!(w.refresh("web", &first.refresh()).status, 200);
+    w.now += 1;
+    ends_the_grant(&mut w, "web", &first.refresh());
+}
+
+#[test]
+fn a_window_that_did_not_wait_waits_under_no_later_policy() {
+    let mut w = World::new();
+    let (first, _) = rotated(&mut w, "web");
+    w.server = server(Policy::EMBEDDED, &[1]);
+    w.now += 5 * HOUR;
+    ends_the_grant(&mut w, "web", &first.refresh());
+}

@@ -89,7 +89,9 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     }
     kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
     kept.rotated_by = Some(same);
-    kept.seen_at = None;
+    // Where the window does not wait, it is as if the use were seen at once, whatever the policy is later.
+    let waits = m.server.policy.grace_until_used && m.caller.confidential;
+    kept.seen_at = if waits { None } else { Some(m.now) };
     let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
     Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens))
 }
@@ -134,8 +136,10 @@ fn older(
         }
         let access_ends = kept.rotated_at.plus(policy.access_lifetime).min(kept.expires_at);
         // A client that got the rest of a long lost access token's life would be back at once, with the successor, while copies
-        // of this request may still come. So it gets another one beside the same successor.
-        if access_ends.since(m.now) < terms.access_ends.since(m.now) / 2 {
+        // of this request may still come. So it gets another one beside the same successor; but the window counts from then
+        // on, so that this is for those alone which count from the use.
+        let unseen = waits && kept.seen_at.is_none();
+        if unseen && access_ends.since(m.now) < terms.access_ends.since(m.now) / 2 {
             let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
             return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
         }
