@@ -175,8 +175,7 @@ impl Account {
         loop {
             step = match step {
                 Step::Client(need) => {
-                    let [loaded, ..] =
-                        self.store.load(&[Some(Key::client(need.id())), None, None, None]).expect("memory");
+                    let [loaded, ..] = self.store.load(&[Some(need.key()), None, None, None]).expect("memory");
                     let client = loaded.as_ref().map(|(record, version)| (record.as_view(), *version));
                     match &client {
                         Some((Record::Client(client), version)) => need.resume(Some((client, Some(*version)))),

@@ -43,8 +43,7 @@ pub(super) struct Assertion {
 impl Assertion {
     /// Where it is written that it was used: each client has identifiers of its own.
     pub(super) fn key(self, m: &Machine<'_>) -> Key {
-        let client = Key::client(m.text(m.caller.client_id));
-        Key { kind: Kind::Used, id: sha256(&[b"jti", &client.id.0, m.text(self.id).as_bytes()]) }
+        Key { kind: Kind::Used, id: sha256(&[b"jti", &m.caller.key().id.0, m.text(self.id).as_bytes()]) }
     }
 
     pub(super) fn keep_until(self, now: UnixTime) -> UnixTime {

@@ -192,7 +192,7 @@ fn read(query: &str, pending: Option<(Key, UnixTime)>, scratch: &mut Scratch<'_>
     if fault.is_none() {
         fault = read_rest(form, &mut request, scratch).err();
     }
-    Ok((Caller { client_id, ..Caller::default() }, Request { fault, ..request }))
+    Ok((Caller::of(client_id, scratch), Request { fault, ..request }))
 }
 
 fn read_rest(form: Form<'_>, request: &mut Request, scratch: &mut Scratch<'_>) -> Result<(), Fault> {

@@ -4,7 +4,7 @@
 
 use super::Server;
 use super::assertion::{self, Assertion};
-use super::change::{Version, sha256};
+use super::change::{Key, Kind, Version, sha256};
 use super::fault::Fault;
 use super::params::{self, FormRequest};
 use super::record::{AccessTokenFormat, Client, ClientAuth, Digest, GrantTypes};
@@ -23,6 +23,8 @@ const MAX_CREDENTIALS: usize = 1024;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Caller {
     pub(super) client_id: Span,
+    /// SHA-256 of `client_id`, which names the client's record.
+    digest: [u8; 32],
     pub(super) secret: Span,
     /// What it signed, in place of a secret.
     pub(super) assertion: Span,
@@ -84,8 +86,22 @@ impl Caller {
         match () {
             () if caller.client_id.is_empty() => Err(Fault::NoCredentials),
             () if !ok(caller.client_id) || !caller.secret.is_empty() && !ok(caller.secret) => Err(Fault::UnknownClient),
-            () => Ok(caller),
+            () => Ok(caller.named(scratch)),
         }
+    }
+
+    /// A client that authenticates by nothing.
+    pub(super) fn of(client_id: Span, scratch: &Scratch<'_>) -> Self {
+        Self { client_id, ..Self::default() }.named(scratch)
+    }
+
+    fn named(self, scratch: &Scratch<'_>) -> Self {
+        Self { digest: sha256(&[scratch.text(self.client_id).as_bytes()]).0, ..self }
+    }
+
+    /// The key of the client's record.
+    pub(super) const fn key(&self) -> Key {
+        Key { kind: Kind::Client, id: Digest(self.digest) }
     }
 
     /// Reads a request about a token: the credentials and `token`. `token_type_hint` is not needed, as the kinds of token

@@ -1,5 +1,6 @@
 //! A grant as a machine keeps it between needs: its text in scratch, the rest by value.
 
+use super::caller::Caller;
 use super::change::{Key, Version};
 use super::fault::Fault;
 use super::record::{Digest, Grant, GrantState};
@@ -109,13 +110,15 @@ impl Kept {
         self.account.map(|_| Key::account(scratch.text(self.subject)))
     }
 
-    /// The keys that `scan` finds it by.
-    pub(super) fn index(&self, scratch: &Scratch<'_>) -> [Option<Key>; 2] {
-        index(scratch.text(self.subject), scratch.text(self.client_id))
+    /// The keys that `scan` finds it by. It is mostly a grant of the client that calls, whose key is known.
+    pub(super) fn index(&self, caller: &Caller, scratch: &Scratch<'_>) -> [Option<Key>; 2] {
+        let client_id = scratch.text(self.client_id);
+        let own = client_id == scratch.text(caller.client_id);
+        index(scratch.text(self.subject), if own { caller.key() } else { Key::client(client_id) })
     }
 }
 
 /// The keys that `scan` finds a grant by, and all that belongs to it.
-pub(super) fn index(subject: &str, client_id: &str) -> [Option<Key>; 2] {
-    [(!subject.is_empty()).then(|| Key::account(subject)), Some(Key::client(client_id))]
+pub(super) fn index(subject: &str, client: Key) -> [Option<Key>; 2] {
+    [(!subject.is_empty()).then(|| Key::account(subject)), Some(client)]
 }

@@ -267,7 +267,7 @@ fn end<'a>(
         key: Key { kind: Kind::Grant, id },
         expect: Expect::At(at),
         keep_until: grant.expires_at,
-        index: kept::index(grant.subject, grant.client_id),
+        index: kept::index(grant.subject, Key::client(grant.client_id)),
         record: Record::Grant(Grant { state: GrantState::Ended, ..grant }),
     };
     let event = Event { at: now, what, client_id: grant.client_id, subject: grant.subject, grant: Some(id), kid: "" };

@@ -1,7 +1,6 @@
 //! Parameters of a request, decoded once into scratch, within budgets that are checked before work is done.
 
 use super::caller::Caller;
-use super::change::sha256;
 use super::fault::Fault;
 use super::record::Digest;
 use crate::text::buf::{Scratch, Span};
@@ -33,7 +32,7 @@ impl FormRequest<'_> {
     pub fn client(&self, scratch: &mut [u8]) -> Option<Digest> {
         let mut scratch = Scratch::new(scratch);
         let caller = Caller::read(self.authorization, body(self).ok()?, &mut scratch).ok()?;
-        Some(sha256(&[scratch.text(caller.client_id).as_bytes()]))
+        Some(caller.key().id)
     }
 }
 

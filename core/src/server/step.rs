@@ -152,6 +152,11 @@ impl<'r> NeedClient<'r> {
         self.0.text(self.0.caller.client_id)
     }
 
+    /// The key of its record, for a store that keeps clients: what [`Key::client`] makes of [`Self::id`].
+    pub const fn key(&self) -> Key {
+        self.0.caller.key()
+    }
+
     /// Goes on with the record, and its version if it is kept in the store that takes the commit: that commit will hold it.
     /// `None` if there is no such client.
     pub fn resume(self, client: Option<(&Client<'_>, Option<Version>)>) -> Step<'r> {
@@ -316,7 +321,7 @@ impl<'r> NeedCommit<'r> {
     pub fn change(&self) -> Change<'_> {
         use Expect::{Absent, At};
         let scratch = &self.m.scratch;
-        let index = self.grant.index(scratch);
+        let index = self.grant.index(&self.m.caller, scratch);
         let put = |key, expect, keep_until, record| Some(Put { key, expect, keep_until, index, record });
         let grant = |expect| put(self.grant.key, expect, self.keep_until(), Record::Grant(self.grant.view(scratch)));
         let code = |code: &KeptCode, expect, spent| {

@@ -147,7 +147,7 @@ impl World {
             step = match step {
                 Step::Client(need) => {
                     w.show(&need);
-                    let key = w.call(|| Key::client(need.id()));
+                    let key = w.call(|| need.key());
                     let Some((OwnedRecord::Client(client), version)) = self.records.get(&key) else {
                         step = w.call(|| need.resume(None));
                         continue;

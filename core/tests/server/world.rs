@@ -290,7 +290,8 @@ impl World {
         match step {
             Step::Client(need) => {
                 self.counts.clients += 1;
-                match &self.store.get(Key::client(need.id())) {
+                assert_eq!(need.key(), Key::client(need.id()));
+                match &self.store.get(need.key()) {
                     Some((OwnedRecord::Client(client), version)) => {
                         need.resume(Some((&client.as_view(), Some(*version))))
                     }

@@ -7,7 +7,7 @@ use crate::store::{Store, StoreError};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Change, Committed, Key, found};
+use valetkey::server::change::{Change, Committed, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedClient, NeedOwner, Reply, Step};
 use valetkey_std::audit;
@@ -65,7 +65,7 @@ pub fn drive<'r>(mut step: Step<'r>, store: &impl Store, verify: Option<&Verify>
 
 /// Clients are kept in the same store, so the commit holds the version that was found here.
 fn client<'r>(need: NeedClient<'r>, store: &impl Store) -> Step<'r> {
-    let Some(loaded) = told(store.load(&[Some(Key::client(need.id())), None, None, None])) else {
+    let Some(loaded) = told(store.load(&[Some(need.key()), None, None, None])) else {
         return need.fail();
     };
     let Some((record, version)) = &loaded[0] else { return need.resume(None) };

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use valetkey::secret::SecretText;
-use valetkey::server::change::{Change, Committed, Key, found};
+use valetkey::server::change::{Change, Committed, found};
 use valetkey::server::record::OwnedRecord;
 use valetkey::server::{NeedOwner, Reply, Step};
 use valetkey_std::audit;
@@ -66,7 +66,7 @@ pub async fn drive<'r, S: Store>(
         step = match step {
             // Clients are kept in the same store, so the commit holds the version that was found here.
             Step::Client(need) => {
-                let keys = [Some(Key::client(need.id())), None, None, None];
+                let keys = [Some(need.key()), None, None, None];
                 let loaded = in_time(store.load(&keys)).await;
                 match &loaded {
                     Some([None, ..]) => need.resume(None),
