@@ -42,7 +42,5 @@ pub(crate) fn write(post: &Post<'_>, peer: Peer<'_>, buf: &mut [u8]) -> Result<u
     w.push_u64(u64::try_from(post.body.len()).unwrap_or(u64::MAX));
     w.push_str("\r\n\r\n");
     w.push_str(post.body);
-    let len = w.len();
-    w.finish()?;
-    Ok(len)
+    Ok(w.finish_bytes()?.len())
 }

@@ -144,18 +144,22 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`TooSmall`] with the exact size, if it did not fit; the slice is zeroed then.
     pub fn finish(self) -> Result<&'b str, TooSmall> {
-        let written = self.end()?;
+        let written = self.finish_bytes()?;
         Ok(core::str::from_utf8(written).unwrap_or_default())
     }
 
     /// The same as two texts, the first of so many bytes, if all of it is ASCII.
     pub(crate) fn finish_ascii(self, first: usize) -> Result<(&'b str, &'b str), TooSmall> {
-        let (first, second) = self.end()?.split_at_checked(first).unwrap_or_default();
+        let (first, second) = self.finish_bytes()?.split_at_checked(first).unwrap_or_default();
         Ok((ascii(first), ascii(second)))
     }
 
-    /// The same as bytes, for where what was written is not read at once: to look at each byte once more takes time.
-    fn end(self) -> Result<&'b [u8], TooSmall> {
+    /// The same as bytes, for where text is not asked for: to look at each byte once more takes time, and in firmware the check
+    /// for UTF-8 takes room.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub fn finish_bytes(self) -> Result<&'b [u8], TooSmall> {
         if self.len > self.buf.len() {
             // Each by itself, as zeroing slices takes a `memset` of its own in firmware.
             self.buf.iter_mut().for_each(Zeroize::zeroize);
@@ -222,7 +226,7 @@ impl<'r> Scratch<'r> {
         let mut w = Writer::new(room);
         write(Texts(kept), &mut w);
         // What did not fit is zeroed already.
-        let written = w.end().map_err(|TooSmall { .. }| Full)?.len();
+        let written = w.finish_bytes().map_err(|TooSmall { .. }| Full)?.len();
         self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         let len = u16::try_from(written).map_err(|_| Full)?;
         let span = Span { at: self.used, len };
@@ -252,7 +256,7 @@ impl<'r> Scratch<'r> {
             found
         });
         far.zeroize();
-        let written = w.end().map_err(|TooSmall { .. }| Full)?.len();
+        let written = w.finish_bytes().map_err(|TooSmall { .. }| Full)?.len();
         self.reached = self.reached.max(usize::from(self.used).saturating_add(written));
         self.used = end.ok_or(Full)?;
         Ok(found.map(|found| (found, spans)))

@@ -9,9 +9,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 /// Most bytes of flash that the whole firmware may take on a Cortex-M4. The goal is 12,000.
-const FLASH: u64 = 13_200;
+const FLASH: u64 = 12_450;
 /// Of the one that keeps its token in flash.
-const FLASH_OF_KEEPER: u64 = 19_400;
+const FLASH_OF_KEEPER: u64 = 19_200;
 
 const FIRMWARE: [&str; 2] = ["client-credentials", "client-credentials-async"];
 
