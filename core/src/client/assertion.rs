@@ -95,7 +95,7 @@ impl<'c> Assertion<'c> {
         }
         header.close();
         w.encode_since(message);
-        w.push('.');
+        w.push_ascii(b'.');
         let payload = w.len();
         let mut claims = Object::new(&mut w);
         claims.string("iss", cfg.client_id);
@@ -111,7 +111,7 @@ impl<'c> Assertion<'c> {
         let (buf, needed) = w.into_parts();
         let needed = needed.saturating_add(1).saturating_add(base64::encoded_len(algorithm.signature_len()));
         if needed > buf.len() {
-            Writer::at(buf, needed).finish()?;
+            Writer::at(buf, needed).finish_ascii(0)?;
             return Err(TooSmall { needed });
         }
         Ok(NeedSign { url: cfg.token_endpoint, algorithm, buf, message, end })
@@ -160,14 +160,16 @@ impl<'b> NeedSign<'b> {
             return Err(SignatureError::Length);
         }
         let mut w = Writer::at(self.buf, self.end);
-        w.push('.');
+        w.push_ascii(b'.');
         w.push_base64(signature);
+        // All of it is ASCII: to check it as UTF-8 would take more of firmware.
+        let (_, body) = w.finish_ascii(0).map_err(SignatureError::TooSmall)?;
         Ok(Post {
             url: self.url,
             authorization: None,
             content_type: "application/x-www-form-urlencoded",
             accept: "application/json",
-            body: w.finish().map_err(SignatureError::TooSmall)?,
+            body,
             duties: Duties { body_cap: Duties::BODY_CAP, retry: Retry::Never },
         })
     }

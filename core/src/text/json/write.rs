@@ -13,9 +13,9 @@ use crate::text::buf::Writer;
 /// assert_eq!(w.finish(), Ok(r#""say \"é\"\n""#));
 /// ```
 pub fn string(w: &mut Writer<'_>, text: &str) {
-    w.push('"');
+    w.push_ascii(b'"');
     escaped(w, text);
-    w.push('"');
+    w.push_ascii(b'"');
 }
 
 fn escaped(w: &mut Writer<'_>, text: &str) {
@@ -23,22 +23,31 @@ fn escaped(w: &mut Writer<'_>, text: &str) {
     if !text.bytes().fold(false, |found, b| found | matches!(b, b'"' | b'\\' | 0..=0x1f)) {
         return w.push_str(text);
     }
-    for c in text.chars() {
-        match c {
-            '"' => w.push_str("\\\""),
-            '\\' => w.push_str("\\\\"),
-            '\n' => w.push_str("\\n"),
-            '\r' => w.push_str("\\r"),
-            '\t' => w.push_str("\\t"),
-            '\0'..='\x1f' => {
-                let hex = |n: u32| char::from_digit(n & 0xf, 16).unwrap_or('0');
+    // Byte by byte: of a character that is not ASCII, none is one to escape.
+    for byte in text.bytes() {
+        let short = match byte {
+            b'"' | b'\\' => byte,
+            b'\n' => b'n',
+            b'\r' => b'r',
+            b'\t' => b't',
+            0..=0x1f => {
                 w.push_str("\\u00");
-                w.push(hex(u32::from(c) >> 4));
-                w.push(hex(u32::from(c)));
+                w.push_ascii(b'0' | byte >> 4);
+                w.push_ascii(hex_digit(byte & 0xf));
+                continue;
             }
-            _ => w.push(c),
-        }
+            _ => {
+                w.push_part(&[byte]);
+                continue;
+            }
+        };
+        w.push_ascii(b'\\');
+        w.push_ascii(short);
     }
+}
+
+const fn hex_digit(nibble: u8) -> u8 {
+    nibble.wrapping_add(if nibble < 10 { b'0' } else { b'a' - 10 })
 }
 
 /// Writes one object, member by member. The names must differ from each other; that is not checked.
@@ -65,7 +74,7 @@ pub struct Object<'w, 'b> {
 impl<'w, 'b> Object<'w, 'b> {
     /// Opens the object.
     pub fn new(w: &'w mut Writer<'b>) -> Self {
-        w.push('{');
+        w.push_ascii(b'{');
         Self { w, empty: true }
     }
 
@@ -83,9 +92,9 @@ impl<'w, 'b> Object<'w, 'b> {
     /// A member that is text, which `push` writes without need of an escape: base64url, a scope.
     pub fn string_with(&mut self, name: &str, push: impl FnOnce(&mut Writer<'_>)) {
         self.name(name);
-        self.w.push('"');
+        self.w.push_ascii(b'"');
         push(self.w);
-        self.w.push('"');
+        self.w.push_ascii(b'"');
     }
 
     /// A member that is an integer.
@@ -103,27 +112,27 @@ impl<'w, 'b> Object<'w, 'b> {
     /// A member that is an array of text.
     pub fn strings<'v>(&mut self, name: &str, values: impl IntoIterator<Item = &'v str>) {
         self.name(name);
-        self.w.push('[');
+        self.w.push_ascii(b'[');
         for (i, value) in values.into_iter().enumerate() {
             if i > 0 {
-                self.w.push(',');
+                self.w.push_ascii(b',');
             }
             string(self.w, value);
         }
-        self.w.push(']');
+        self.w.push_ascii(b']');
     }
 
     /// Closes the object.
     pub fn close(self) {
-        self.w.push('}');
+        self.w.push_ascii(b'}');
     }
 
     fn name(&mut self, name: &str) {
         if !self.empty {
-            self.w.push(',');
+            self.w.push_ascii(b',');
         }
         self.empty = false;
         string(self.w, name);
-        self.w.push(':');
+        self.w.push_ascii(b':');
     }
 }
