@@ -7,8 +7,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Key, found};
 use valetkey::server::record::{AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord};
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize, secret_digest,
-    token,
+    AuthorizeRequest, FormRequest, Issuer, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
+    secret_digest, token,
 };
 use valetkey::text::base64;
 use valetkey::text::{buf::Writer, form};
@@ -43,7 +43,8 @@ pub static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| {
     static KEYS: LazyLock<[ServerKey; 2]> =
         LazyLock::new(|| [ServerKey::new(2, Secret::new([2; 32])), ServerKey::new(1, Secret::new([1; 32]))]);
     static SIGNING: [SigningKey<'static>; 1] = [SigningKey::new("key", &Pretended)];
-    let server = Server::new(ISSUER, Policy::OAUTH21, &*KEYS).expect("the issuer and the keys are good");
+    let issuer = Issuer::new(ISSUER).expect("the issuer is good");
+    let server = Server::new(issuer, Policy::OAUTH21, &*KEYS).expect("the keys are good");
     server.with_signing_keys(&SIGNING).expect("the signing key is good")
 });
 

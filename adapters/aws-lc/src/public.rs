@@ -106,9 +106,9 @@ impl Verify for PublicKey {
 /// ```
 /// use valetkey::jose::Algorithms;
 /// use valetkey::secret::Secret;
-/// use valetkey::server::{Policy, Server, ServerKey};
+/// use valetkey::server::{Issuer, Policy, Server, ServerKey};
 /// let keys = [ServerKey::new(1, Secret::new([7; 32]))]; // in earnest: 32 bytes from the operating system
-/// let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+/// let server = Server::new(Issuer::new("https://as.example")?, Policy::OAUTH21, &keys)?;
 /// let server = server.with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

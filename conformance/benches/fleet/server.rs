@@ -8,7 +8,7 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed, EventKind, Expect, Key, Put, Version, found};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record};
 use valetkey::server::{
-    AUTHORIZE_ENTROPY, AuthorizeRequest, ENTROPY, FormRequest, Owner, Policy, SCRATCH, Server, ServerKey, Step,
+    AUTHORIZE_ENTROPY, AuthorizeRequest, ENTROPY, FormRequest, Issuer, Owner, Policy, SCRATCH, Server, ServerKey, Step,
     authorize, introspect, secret_digest, token,
 };
 use valetkey::text::base64;
@@ -72,7 +72,7 @@ pub(crate) fn keys() -> [[ServerKey; 2]; 2] {
 }
 
 pub(crate) fn server(policy: Policy, keys: &[ServerKey]) -> Server<'_> {
-    let server = Server::new(ISSUER, policy, keys).expect("an issuer");
+    let server = Server::new(Issuer::new(ISSUER).expect("an issuer"), policy, keys).expect("keys");
     server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify).expect("an algorithm")
 }
 

@@ -10,8 +10,8 @@ use valetkey::server::record::{
     AccessTokenFormat, Account, Client, ClientAuth, GrantState, GrantTypes, OwnedRecord, Record,
 };
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect, reopen,
-    revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, Issuer, Owner, Policy, Reply, Server, ServerKey, Step, authorize, introspect,
+    reopen, revoke, secret_digest, token,
 };
 use valetkey::text::base64;
 use valetkey::time::UnixTime;
@@ -50,7 +50,8 @@ struct World<S> {
 
 pub(super) fn run<S: Store>(commands: &[Command], access_token: AccessTokenFormat, policy: Policy) -> Check {
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new(ISSUER, policy, &keys)
+    let server = Issuer::new(ISSUER)
+        .and_then(|issuer| Server::new(issuer, policy, &keys))
         .and_then(|server| server.with_signing_keys(&signed::KEYS))
         .and_then(|server| server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify))
         .map_err(|e| e.to_string())?;

@@ -122,7 +122,7 @@ fn check_in<'a>(
         return Err(Fault::AssertionSubject);
     }
     let for_us = match server.policy.assertion_audience {
-        AssertionAudience::Issuer => claims.audience == Some(server.issuer),
+        AssertionAudience::Issuer => claims.audience == Some(server.issuer()),
         AssertionAudience::IssuerOrTokenEndpoint => names_us_alone(payload, server, others).unwrap_or(false),
     };
     if !for_us {
@@ -161,8 +161,8 @@ fn signed(jwt: &Unverified<'_>, keys: &ClientKeys, jwks: &str, scratch: &mut [u8
 /// too could be shown here by whoever received it there.
 fn names_us_alone(payload: &[u8], server: &Server<'_>, scratch: &mut [u8]) -> Result<bool, JsonError> {
     let is_us = |name: &str| {
-        let endpoint = name.strip_prefix(server.issuer.trim_end_matches('/'));
-        name == server.issuer || endpoint == Some(super::Endpoint::Token.path())
+        let endpoint = name.strip_prefix(server.issuer().trim_end_matches('/'));
+        name == server.issuer() || endpoint == Some(super::Endpoint::Token.path())
     };
     let mut r = Reader::new(payload, Claims::LIMITS, scratch);
     let (mut us, mut all_us) = (false, true);

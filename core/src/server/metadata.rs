@@ -40,9 +40,9 @@ impl Endpoint {
 ///
 /// ```
 /// use valetkey::secret::Secret;
-/// use valetkey::server::{Policy, Server, ServerKey, write_metadata};
+/// use valetkey::server::{Issuer, Policy, Server, ServerKey, write_metadata};
 /// let keys = [ServerKey::new(1, Secret::new([7; 32]))];
-/// let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+/// let server = Server::new(Issuer::new("https://as.example")?, Policy::OAUTH21, &keys)?;
 /// let mut buf = [0; 1024];
 /// let json = write_metadata(&server, "read write", &mut buf)?;
 /// assert!(json.contains(r#""token_endpoint":"https://as.example/token""#));

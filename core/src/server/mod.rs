@@ -25,12 +25,12 @@
 //! use valetkey::secret::{Entropy, Secret};
 //! use valetkey::server::change::Committed;
 //! use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
-//! use valetkey::server::{ENTROPY, FormRequest, Policy, SCRATCH, Server, ServerKey, Step, secret_digest, token};
+//! use valetkey::server::{ENTROPY, FormRequest, Issuer, Policy, SCRATCH, Server, ServerKey, Step, secret_digest, token};
 //! use valetkey::time::UnixTime;
 //! use valetkey::wire::header::Header;
 //!
 //! let keys = [ServerKey::new(1, Secret::new([7; 32]))]; // in earnest: 32 bytes that live outside the store
-//! let server = Server::new("https://as.example", Policy::OAUTH21, &keys)?;
+//! let server = Server::new(Issuer::new("https://as.example")?, Policy::OAUTH21, &keys)?;
 //! let digest = secret_digest("device-secret").to_string(); // what is kept of a secret that we drew
 //! let device = Client {
 //!     client_id: "demo-device",
@@ -84,6 +84,7 @@ pub mod change;
 mod credential;
 pub mod fault;
 mod introspect;
+mod issuer;
 mod jwt;
 mod kept;
 mod metadata;
@@ -104,6 +105,9 @@ pub use assertion::MAX_CLIENT_JWKS;
 pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
 pub use credential::ServerKey;
 pub use introspect::{introspect, introspect_local};
+pub use issuer::Issuer;
+#[cfg(feature = "alloc")]
+pub use issuer::OwnedIssuer;
 pub use metadata::{Endpoint, write_jwks, write_metadata};
 pub use operate::{
     OperateError, change_client, change_password, end_grant, end_logins, end_own_grant, lock_account, remove_client,
@@ -151,7 +155,7 @@ mod seed {
 /// What every endpoint is given: the issuer, the policy and the keys.
 #[derive(Debug)]
 pub struct Server<'r> {
-    issuer: &'r str,
+    issuer: Issuer<'r>,
     policy: Policy,
     keys: &'r [ServerKey],
     signing_keys: &'r [Key<'r>],
@@ -193,16 +197,13 @@ impl<'r> Server<'r> {
     /// The first of `keys` is current; the others still recognise what they made.
     ///
     /// # Errors
-    /// [`BadServer`].
-    pub fn new(issuer: &'r str, policy: Policy, keys: &'r [ServerKey]) -> Result<Self, BadServer> {
-        if !uri::is_issuer(issuer) {
-            return Err(BadServer::Issuer);
-        }
+    /// [`BadServer::Keys`].
+    pub fn new(issuer: Issuer<'r>, policy: Policy, keys: &'r [ServerKey]) -> Result<Self, BadServer> {
         let twice = |(i, key): (usize, &ServerKey)| keys.iter().take(i).any(|other| other.id() == key.id());
         if keys.is_empty() || keys.iter().enumerate().any(twice) {
             return Err(BadServer::Keys);
         }
-        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer, client_keys: None })
+        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer.as_str(), client_keys: None })
     }
 
     /// The keys of signed access tokens: the first of an algorithm signs, by the name of its `kid`, and all recognise what
@@ -244,13 +245,15 @@ impl<'r> Server<'r> {
     /// # #[cfg(feature = "ed25519")] {
     /// use valetkey::jose::{Algorithm, Algorithms, parts};
     /// use valetkey::secret::Secret;
-    /// use valetkey::server::{BadServer, Policy, Server, ServerKey};
+    /// use valetkey::server::{BadServer, Issuer, Policy, Server, ServerKey};
     /// let keys = [ServerKey::new(1, Secret::new([7; 32]))];
-    /// let server = || Server::new("https://as.example", Policy::OAUTH21, &keys).unwrap();
+    /// let issuer = Issuer::new("https://as.example")?;
+    /// let server = || Server::new(issuer, Policy::OAUTH21, &keys).unwrap();
     /// assert!(server().with_client_keys(Algorithms::of(&[Algorithm::EdDsa]), parts::verify).is_ok());
     /// let shared = Algorithms::of(&[Algorithm::EdDsa, Algorithm::Hs256]);
     /// assert_eq!(server().with_client_keys(shared, parts::verify).unwrap_err(), BadServer::ClientKeys);
     /// # }
+    /// # Ok::<(), valetkey::server::BadServer>(())
     /// ```
     ///
     /// # Errors
@@ -264,7 +267,7 @@ impl<'r> Server<'r> {
 
     /// The issuer identifier. <https://www.rfc-editor.org/rfc/rfc8414#section-2>
     pub const fn issuer(&self) -> &'r str {
-        self.issuer
+        self.issuer.as_str()
     }
 
     /// The policy.

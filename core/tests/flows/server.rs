@@ -11,8 +11,8 @@ use valetkey::server::record::{
     AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedRecord, Record,
 };
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
-    introspect, introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, Issuer, MAX_REQUEST, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step,
+    authorize, introspect, introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -20,7 +20,7 @@ use valetkey::wire::introspection::Introspection;
 
 static KEYS: LazyLock<[ServerKey; 1]> = LazyLock::new(|| [ServerKey::new(1, Secret::new(hush()))]);
 static SERVER: LazyLock<Server<'static>> = LazyLock::new(|| {
-    let server = Server::new(ISSUER, Policy::OAUTH21, &*KEYS).unwrap();
+    let server = Server::new(Issuer::new(ISSUER).unwrap(), Policy::OAUTH21, &*KEYS).unwrap();
     let server = server.with_signing_keys(&SIGNING_KEYS).unwrap().with_default_audience(RESOURCE).unwrap();
     let verify: VerifyBy = |_, message, signature| Pair.verify(message, signature);
     server.with_client_keys(Algorithms::of(&[Algorithm::Es256]), verify).unwrap()

@@ -281,12 +281,15 @@ fn each<T: std::fmt::Debug + Display>(w: &mut Hidden, values: &[T]) {
 pub(crate) fn servers(w: &mut Hidden) {
     let keys = [ServerKey::new(1, Secret::new(hush())), ServerKey::new(1, Secret::new(hush()))];
     w.show(&keys[0]);
-    w.tell(&Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap_err());
+    let issuer = server::Issuer::new(ISSUER).unwrap();
+    w.show(&issuer);
+    w.show(&server::OwnedIssuer::from(issuer));
+    w.tell(&Server::new(issuer, Policy::OAUTH21, &keys).unwrap_err());
     w.tell(&BadServer::Issuer);
     w.tell(&server::RegisterError::Secret);
     w.tell(&server::OperateError::Client(server::RegisterError::Secret));
     w.tell(&server::OperateError::Password);
-    w.show(&Server::new(ISSUER, Policy::OAUTH21, &keys[..1]).unwrap());
+    w.show(&Server::new(issuer, Policy::OAUTH21, &keys[..1]).unwrap());
     w.show(&Policy::OAUTH21);
     w.show(&Policy::OAUTH21.assertion_audience);
     w.show(&Endpoint::Token);

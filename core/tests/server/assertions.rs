@@ -1,6 +1,6 @@
 //! Clients that sign an assertion for each request.
 
-use crate::world::{Done, FORM, ISSUER, START, World, basic, credentials, form, secret_of, server};
+use crate::world::{Done, FORM, ISSUER, START, World, basic, credentials, form, issuer, secret_of, server};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use valetkey::jose::{Jwk, PublicJwk};
@@ -364,7 +364,7 @@ fn the_assertion_has_the_type_of_a_jwt() {
 fn a_server_without_client_keys_lets_no_such_client_in() {
     let mut w = World::new();
     let keys = vec![ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new(ISSUER, Policy::OAUTH21, keys.leak()).unwrap();
+    let server = Server::new(issuer(), Policy::OAUTH21, keys.leak()).unwrap();
     w.server = Box::leak(Box::new(server));
     refused(&mut w, &good("keyed"), Fault::AssertionNotTaken);
 }
@@ -448,7 +448,7 @@ fn rfc8414_2_06_rfc9700_2_5_02_the_metadata_names_the_method_and_its_algorithms_
     };
     let taken = document(World::new().server);
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let not = document(&Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap());
+    let not = document(&Server::new(issuer(), Policy::OAUTH21, &keys).unwrap());
     for endpoint in ["token", "revocation", "introspection"] {
         let (methods, algorithms) = (
             format!("{endpoint}_endpoint_auth_methods_supported"),

@@ -75,7 +75,7 @@ fn rfc9068_2_1_01_the_header_has_typ_at_jwt_and_the_token_is_signed_in_every_flo
 /// A server whose tokens are for [`API`] if nothing else is said.
 fn narrow() -> &'static Server<'static> {
     let keys = Box::leak(Box::new([valetkey::server::ServerKey::new(1, valetkey::secret::Secret::new([1; 32]))]));
-    let server = Server::new(crate::world::ISSUER, Policy::OAUTH21, keys).unwrap();
+    let server = Server::new(crate::world::issuer(), Policy::OAUTH21, keys).unwrap();
     let server = server.with_signing_keys(&SIGNING_KEYS).unwrap().with_default_audience(API).unwrap();
     Box::leak(Box::new(server))
 }
@@ -437,7 +437,7 @@ fn the_first_key_of_an_algorithm_signs_and_the_others_still_recognise() {
     let keys = valetkey::server::ServerKey::new(1, valetkey::secret::Secret::new([1; 32]));
     let (keys, mut signing) = (Box::leak(Box::new([keys])), vec![valetkey::jose::Key::new("new", &PAIRS[0])]);
     signing.extend(SIGNING_KEYS);
-    let new = Server::new(crate::world::ISSUER, Policy::OAUTH21, keys).unwrap();
+    let new = Server::new(crate::world::issuer(), Policy::OAUTH21, keys).unwrap();
     w.server = Box::leak(Box::new(new.with_signing_keys(signing.leak()).unwrap()));
     let new = w.token("web", &OWN).access();
     assert_eq!((header(&old)["kid"].as_str(), header(&new)["kid"].as_str()), (Some("ec"), Some("new")));

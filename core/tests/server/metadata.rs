@@ -1,10 +1,10 @@
 //! The metadata document says what the endpoints do.
 
-use crate::world::{ISSUER, World, query};
+use crate::world::{ISSUER, World, issuer, query};
 use proptest::prelude::*;
 use valetkey::jose::{Algorithm, Material, PublicJwk, SymmetricJwk};
 use valetkey::secret::Secret;
-use valetkey::server::{BadServer, Policy, Server, ServerKey, write_jwks, write_metadata};
+use valetkey::server::{BadServer, Issuer, Policy, Server, ServerKey, write_jwks, write_metadata};
 
 fn document() -> serde_json::Value {
     let mut room = [0; 4096];
@@ -38,7 +38,8 @@ fn rfc6749_3_1_08_rfc6749_3_2_05_rfc6749_3_2_04_rfc7009_2_01_endpoints_are_https
         for host in ["//as.example", "//127.0.0.1:8080", "//[::1]", "//localhost", "//127.0.0.1.evil.example", "//"] {
             for tail in ["", "/", "/a", "/#", "#x", "/a#/token"] {
                 let issuer = format!("{scheme}{host}{tail}");
-                let Ok(server) = Server::new(&issuer, Policy::OAUTH21, &keys) else { continue };
+                let Ok(checked) = Issuer::new(&issuer) else { continue };
+                let server = Server::new(checked, Policy::OAUTH21, &keys).unwrap();
                 served += 1;
                 let mut room = [0; 4096];
                 let json: serde_json::Value =
@@ -90,7 +91,7 @@ fn rfc8414_2_07_rfc9700_2_1_1_09_rfc9207_2_3_01_it_promises_s256_and_iss() {
 fn rfc8414_2_01_it_names_a_key_set_only_if_there_are_signing_keys() {
     assert_eq!(document()["jwks_uri"], "https://as.example/jwks.json");
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
-    let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+    let server = Server::new(issuer(), Policy::OAUTH21, &keys).unwrap();
     assert!(!write_metadata(&server, "", &mut [0; 4096]).unwrap().contains("jwks"));
 }
 
@@ -100,7 +101,7 @@ fn signing_keys_have_a_name_of_their_own_and_a_public_half() {
     use valetkey::jose::{Key, parts::MacKey};
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
     let new = |signing: &[Key<'_>]| {
-        let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+        let server = Server::new(issuer(), Policy::OAUTH21, &keys).unwrap();
         server.with_signing_keys(signing).map(|server| server.signing_keys().len())
     };
     let shared = MacKey::new(&SymmetricJwk { kid: "1", algorithm: Algorithm::Hs256, key: &[7; 32] });
@@ -111,7 +112,7 @@ fn signing_keys_have_a_name_of_their_own_and_a_public_half() {
         assert_eq!(new(bad), Err(BadServer::SigningKeys));
     }
     for bad in ["", "api", "https://api.example/#x", "https://a.example https://b.example"] {
-        let server = Server::new(ISSUER, Policy::OAUTH21, &keys).unwrap();
+        let server = Server::new(issuer(), Policy::OAUTH21, &keys).unwrap();
         assert_eq!(server.with_default_audience(bad).map(|_| ()), Err(BadServer::Audience), "{bad}");
     }
 }
@@ -160,7 +161,7 @@ fn the_document_says_exactly_how_much_room_it_needs_however_long_the_issuer_is()
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
     for length in [0, 100, 600, 1500] {
         let issuer = format!("{ISSUER}/{}", "p".repeat(length));
-        let server = Server::new(&issuer, Policy::OAUTH21, &keys).unwrap();
+        let server = Server::new(Issuer::new(&issuer).unwrap(), Policy::OAUTH21, &keys).unwrap();
         let needed = write_metadata(&server, "", &mut []).unwrap_err().needed;
         assert_eq!(write_metadata(&server, "", &mut vec![0; needed - 1]).unwrap_err().needed, needed);
         let mut room = vec![0; needed];
@@ -171,11 +172,11 @@ fn the_document_says_exactly_how_much_room_it_needs_however_long_the_issuer_is()
 #[test]
 fn rfc8414_2_01_rfc9207_2_02_oauth21_1_5_01_a_server_needs_a_good_issuer_and_keys() {
     let key = |id| ServerKey::new(id, Secret::new([id; 32]));
-    let new = |issuer, keys: &[ServerKey]| Server::new(issuer, Policy::OAUTH21, keys).map(|_| ()).unwrap_err();
+    let new = |keys: &[ServerKey]| Server::new(issuer(), Policy::OAUTH21, keys).map(|_| ()).unwrap_err();
     for issuer in ["", "as.example", "http://as.example", "https://as.example?x", "https://as.example#x", "https://a b"]
     {
-        assert_eq!(new(issuer, &[key(1)]), BadServer::Issuer, "{issuer}");
+        assert_eq!(Issuer::new(issuer), Err(BadServer::Issuer), "{issuer}");
     }
-    assert_eq!(new(ISSUER, &[]), BadServer::Keys);
-    assert_eq!(new(ISSUER, &[key(1), key(2), key(1)]), BadServer::Keys);
+    assert_eq!(new(&[]), BadServer::Keys);
+    assert_eq!(new(&[key(1), key(2), key(1)]), BadServer::Keys);
 }

@@ -256,7 +256,7 @@ fn a_removed_server_key_ends_what_it_made() {
     // The id alone does not make a key the old one: here 1 is another secret.
     let other = valetkey::server::ServerKey::new(1, valetkey::secret::Secret::new([9; 32]));
     let keys = Box::leak(Box::new([other]));
-    let server = valetkey::server::Server::new(crate::world::ISSUER, Policy::OAUTH21, keys).unwrap();
+    let server = valetkey::server::Server::new(crate::world::issuer(), Policy::OAUTH21, keys).unwrap();
     w.server = Box::leak(Box::new(server));
     is_refused(&w.refresh("web", &first.refresh()), Fault::UnknownRefreshToken);
 }

@@ -10,8 +10,8 @@ use valetkey::server::record::{
     AccessTokenFormat, ClientAuth, GrantTypes, OwnedAccount, OwnedClient, OwnedGrant, OwnedRecord,
 };
 use valetkey::server::{
-    AuthorizeRequest, FormRequest, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize, introspect,
-    introspect_local, reopen, revoke, secret_digest, token,
+    AuthorizeRequest, FormRequest, Issuer, Owner, Policy, Reply, SCRATCH, Server, ServerKey, Step, authorize,
+    introspect, introspect_local, reopen, revoke, secret_digest, token,
 };
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
@@ -158,9 +158,13 @@ pub(crate) struct World {
     drawn: u64,
 }
 
+pub(crate) fn issuer() -> Issuer<'static> {
+    Issuer::new(ISSUER).unwrap()
+}
+
 pub(crate) fn server(policy: Policy, keys: &[u8]) -> &'static Server<'static> {
     let keys: Vec<ServerKey> = keys.iter().map(|id| ServerKey::new(*id, Secret::new([*id; 32]))).collect();
-    let server = Server::new(ISSUER, policy, keys.leak()).and_then(|server| server.with_signing_keys(&SIGNING_KEYS));
+    let server = Server::new(issuer(), policy, keys.leak()).and_then(|server| server.with_signing_keys(&SIGNING_KEYS));
     let algorithms = Algorithms::of(&[Algorithm::Es256, Algorithm::EdDsa]);
     Box::leak(Box::new(server.and_then(|server| server.with_client_keys(algorithms, assertions::verify)).unwrap()))
 }

@@ -45,12 +45,14 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 use valetkey::jose::{Algorithms, Key, VerifyBy};
 use valetkey::secret::{Entropy, SecretText};
-use valetkey::server::{ENTROPY, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
+use valetkey::server::{
+    ENTROPY, Issuer, OwnedIssuer, SCRATCH, Server, Step, introspect, revoke, token, write_metadata,
+};
 use valetkey::time::UnixTime;
 
 /// An authorization server over a store: issuer, policy, keys. For other keys, build another one over the same store.
 pub struct AuthorizationServer<S> {
-    issuer: String,
+    issuer: OwnedIssuer,
     policy: Policy,
     keys: Vec<ServerKey>,
     signing: Option<Signing>,
@@ -63,7 +65,7 @@ pub struct AuthorizationServer<S> {
 
 impl<S> fmt::Debug for AuthorizationServer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer.as_view().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -73,8 +75,8 @@ impl<S: Store> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer`].
     pub fn new(issuer: impl Into<String>, policy: Policy, keys: Vec<ServerKey>, store: S) -> Result<Self, BadServer> {
-        let issuer = issuer.into();
-        Server::new(&issuer, policy, &keys)?;
+        let issuer = OwnedIssuer::from(Issuer::new(&issuer.into())?);
+        Server::new(issuer.as_view(), policy, &keys)?;
         let (signing, default_audience, scopes, verify, client_keys) = (None, None, String::new(), None, None);
         Ok(Self { issuer, policy, keys, signing, default_audience, scopes, verify, client_keys, store })
     }
@@ -98,7 +100,7 @@ impl<S: Store> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer::ClientKeys`].
     pub fn with_client_keys(self, algorithms: Algorithms, verify: VerifyBy) -> Result<Self, BadServer> {
-        Server::new(&self.issuer, self.policy, &self.keys)?.with_client_keys(algorithms, verify)?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys)?.with_client_keys(algorithms, verify)?;
         Ok(Self { client_keys: Some((algorithms, verify)), ..self })
     }
 
@@ -107,7 +109,7 @@ impl<S: Store> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer::SigningKeys`].
     pub fn with_signing(self, signing: Signing) -> Result<Self, BadServer> {
-        Server::new(&self.issuer, self.policy, &self.keys)?.with_signing_keys(&signing.keys())?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys)?.with_signing_keys(&signing.keys())?;
         Ok(Self { signing: Some(signing), ..self })
     }
 
@@ -118,13 +120,13 @@ impl<S: Store> AuthorizationServer<S> {
     /// [`BadServer::Audience`].
     pub fn with_default_audience(self, audience: impl Into<String>) -> Result<Self, BadServer> {
         let audience = audience.into();
-        Server::new(&self.issuer, self.policy, &self.keys)?.with_default_audience(&audience)?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys)?.with_default_audience(&audience)?;
         Ok(Self { default_audience: Some(audience), ..self })
     }
 
     /// The issuer identifier.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.issuer.as_view().as_str()
     }
 
     /// The store.
@@ -156,7 +158,7 @@ impl<S: Store> AuthorizationServer<S> {
 
     /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
     pub fn metadata(&self) -> Response {
-        let mut buf = vec![0; 4096 + 8 * self.issuer.len() + 4 * self.scopes.len()];
+        let mut buf = vec![0; 4096 + 8 * self.issuer().len() + 4 * self.scopes.len()];
         match write_metadata(&self.view(&self.signing_keys()), &self.scopes, &mut buf) {
             Ok(json) => Response::json("application/json", json.to_owned()),
             Err(error) => Response::broken(&error),
@@ -189,9 +191,9 @@ impl<S: Store> AuthorizationServer<S> {
     }
 
     pub(crate) fn view<'r>(&'r self, signing_keys: &'r [Key<'r>]) -> Server<'r> {
-        Server::new(&self.issuer, self.policy, &self.keys)
+        Server::new(self.issuer.as_view(), self.policy, &self.keys)
             .and_then(|server| server.with_signing_keys(signing_keys))
-            .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(&self.issuer)))
+            .and_then(|server| server.with_default_audience(self.default_audience.as_deref().unwrap_or(self.issuer())))
             .and_then(|server| match self.client_keys {
                 Some((algorithms, verify)) => server.with_client_keys(algorithms, verify),
                 None => Ok(server),

@@ -9,8 +9,8 @@ use valetkey::secret::{Entropy, Secret};
 use valetkey::server::change::{Change, Committed};
 use valetkey::server::record::{AccessTokenFormat, Account, Client, ClientAuth, GrantTypes};
 use valetkey::server::{
-    AUTHORIZE_ENTROPY, AuthorizeRequest, Owner, Policy, SCRATCH, Server, ServerKey, authorize, register_account,
-    register_client, secret_digest,
+    AUTHORIZE_ENTROPY, AuthorizeRequest, Issuer, Owner, Policy, SCRATCH, Server, ServerKey, authorize,
+    register_account, register_client, secret_digest,
 };
 use valetkey::time::UnixTime;
 use valetkey_server::database::key_file;
@@ -81,7 +81,7 @@ pub(crate) async fn put<S: Store>(store: &S, change: &Change<'_>) -> Result<()> 
 /// A code, as after a person's login and consent.
 pub(crate) async fn code<S: Store>(store: &S) -> Result<String> {
     let keys = [server_key()];
-    let server = Server::new(ISSUER, POLICY, &keys)?;
+    let server = Server::new(Issuer::new(ISSUER)?, POLICY, &keys)?;
     let query = format!(
         "response_type=code&client_id={}&scope=read%20write&code_challenge={CODE_CHALLENGE}&code_challenge_method=S256",
         CLIENT.0

@@ -46,13 +46,15 @@ use valetkey::error::TooSmall;
 use valetkey::jose::{Algorithms, Key, VerifyBy};
 use valetkey::secret::Entropy;
 use valetkey::server::record::Digest;
-use valetkey::server::{ENTROPY, FormRequest, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata};
+use valetkey::server::{
+    ENTROPY, FormRequest, Issuer, OwnedIssuer, Reply, SCRATCH, Server, Step, introspect, revoke, token, write_metadata,
+};
 use valetkey::time::UnixTime;
 use valetkey::wire::header::Header;
 
 /// An authorization server over a store: issuer, policy, keys.
 pub struct AuthorizationServer<S> {
-    issuer: String,
+    issuer: OwnedIssuer,
     policy: Policy,
     keys: RwLock<Arc<[ServerKey]>>,
     signing: RwLock<Option<Arc<Signing>>>,
@@ -71,7 +73,7 @@ const ROOMS: usize = 64;
 
 impl<S> fmt::Debug for AuthorizationServer<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("AuthorizationServer").field("issuer", &self.issuer.as_view().as_str()).finish_non_exhaustive()
     }
 }
 
@@ -81,8 +83,8 @@ impl<S> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer`].
     pub fn new(issuer: impl Into<String>, policy: Policy, keys: Vec<ServerKey>, store: S) -> Result<Self, BadServer> {
-        let issuer = issuer.into();
-        Server::new(&issuer, policy, &keys)?;
+        let issuer = OwnedIssuer::from(Issuer::new(&issuer.into())?);
+        Server::new(issuer.as_view(), policy, &keys)?;
         let keys = RwLock::new(keys.into());
         Ok(Self {
             issuer,
@@ -118,7 +120,7 @@ impl<S> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer::ClientKeys`].
     pub fn with_client_keys(self, algorithms: Algorithms, verify: VerifyBy) -> Result<Self, BadServer> {
-        Server::new(&self.issuer, self.policy, &self.keys())?.with_client_keys(algorithms, verify)?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys())?.with_client_keys(algorithms, verify)?;
         Ok(Self { client_keys: Some((algorithms, verify)), ..self })
     }
 
@@ -138,13 +140,13 @@ impl<S> AuthorizationServer<S> {
     /// [`BadServer::Audience`].
     pub fn with_default_audience(self, audience: impl Into<String>) -> Result<Self, BadServer> {
         let audience = audience.into();
-        Server::new(&self.issuer, self.policy, &self.keys())?.with_default_audience(&audience)?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys())?.with_default_audience(&audience)?;
         Ok(Self { default_audience: Some(audience), ..self })
     }
 
     /// The issuer identifier.
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.issuer.as_view().as_str()
     }
 
     /// The policy.
@@ -163,7 +165,7 @@ impl<S> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer::Keys`]; then the old ones stay.
     pub fn replace_keys(&self, keys: Vec<ServerKey>) -> Result<(), BadServer> {
-        Server::new(&self.issuer, self.policy, &keys)?;
+        Server::new(self.issuer.as_view(), self.policy, &keys)?;
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
         Ok(())
     }
@@ -173,7 +175,7 @@ impl<S> AuthorizationServer<S> {
     /// # Errors
     /// [`BadServer::SigningKeys`]; then the old ones stay.
     pub fn replace_signing(&self, signing: Signing) -> Result<(), BadServer> {
-        Server::new(&self.issuer, self.policy, &self.keys())?.with_signing_keys(&signing.keys())?;
+        Server::new(self.issuer.as_view(), self.policy, &self.keys())?.with_signing_keys(&signing.keys())?;
         *self.signing.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(signing));
         Ok(())
     }
@@ -189,7 +191,8 @@ impl<S> AuthorizationServer<S> {
     }
 
     pub(crate) fn view<'r>(&'r self, keys: &'r [ServerKey], signing: &'r [Key<'r>]) -> Server<'r> {
-        let server = Server::new(&self.issuer, self.policy, keys).and_then(|server| server.with_signing_keys(signing));
+        let server =
+            Server::new(self.issuer.as_view(), self.policy, keys).and_then(|server| server.with_signing_keys(signing));
         let server = match &self.default_audience {
             None => server,
             Some(audience) => server.and_then(|server| server.with_default_audience(audience)),
@@ -211,7 +214,7 @@ impl<S> AuthorizationServer<S> {
 
     /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
     pub fn metadata(&self) -> Response {
-        let mut buf = vec![0; 4096 + 8 * self.issuer.len() + 4 * self.scopes.len()];
+        let mut buf = vec![0; 4096 + 8 * self.issuer().len() + 4 * self.scopes.len()];
         let (keys, signing) = (self.keys(), self.signing());
         let signing_keys = signing_keys(signing.as_deref());
         match write_metadata(&self.view(&keys, &signing_keys), &self.scopes, &mut buf) {

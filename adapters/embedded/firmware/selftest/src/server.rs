@@ -163,7 +163,8 @@ fn config() -> Result<Config<'static>, ConfigError> {
 
 fn in_a_world(group: impl FnOnce(&mut World<'_>, &Config<'_>) -> Verdict) -> Verdict {
     let keys = [ServerKey::new(1, Secret::new([7; 32]))];
-    let server = Server::new(ISSUER, Policy::OAUTH21, &keys).map_err(|_| "the server")?;
+    let issuer = valetkey::server::Issuer::new(ISSUER).map_err(|_| "the issuer")?;
+    let server = Server::new(issuer, Policy::OAUTH21, &keys).map_err(|_| "the server")?;
     let config = config().map_err(|_| "the settings")?;
     let mut world = World { server: &server, store: Store::new(), now: UnixTime(1_800_000_000), drawn: 0 };
     group(&mut world, &config)
