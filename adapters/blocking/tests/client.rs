@@ -230,3 +230,11 @@ fn rfc6750_5_3_01_a_server_without_tls_is_no_peer() {
     // The first byte of a handshake; without the feature there is none, and nothing in its place.
     assert_eq!(first.join().unwrap(), cfg!(feature = "rustls").then_some(22));
 }
+
+#[cfg(feature = "rustls")]
+#[test]
+fn what_went_to_no_address_was_not_sent() {
+    // RFC 6761 section 6.4: no such name exists.
+    let error = send("https://as.invalid/token").unwrap_err();
+    assert!(matches!(error, SendError::Unreachable(_)) && error.is_unsent(), "{error:?}");
+}

@@ -4,8 +4,10 @@ use std::io::{self, Read};
 use std::time::Duration;
 use ureq::config::ConfigBuilder;
 use ureq::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use ureq::http::{Request, request::Parts};
+use ureq::http::{Request, Uri, request::Parts};
 use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
 use valetkey::client::Post;
 use valetkey::text::uri;
@@ -43,7 +45,7 @@ impl Transport {
         let builder = set(with_tls(Agent::config_builder().proxy(None)));
         // An error status bears a body that says why.
         let builder = builder.http_status_as_error(false).max_redirects(0).timeout_global(Some(TIMEOUT));
-        Self { agent: builder.build().new_agent() }
+        Self { agent: Agent::with_parts(builder.build(), DefaultConnector::default(), Names::default()) }
     }
 
     /// Sends the request once, whatever its duties say of retries.
@@ -70,6 +72,25 @@ impl Transport {
             self.agent.run(Request::from_parts(parts, body))
         };
         answer.map_err(told)
+    }
+}
+
+/// Looks up a host as ureq does. Its error is an `io::Error` like that of a connection which broke, after which nobody knows
+/// what was sent; a name that is not found is told apart here, where it is known.
+#[derive(Debug, Default)]
+struct Names(DefaultResolver);
+
+impl Resolver for Names {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        self.0.resolve(uri, config, timeout).map_err(|error| match error {
+            ureq::Error::Io(_) => ureq::Error::HostNotFound,
+            other => other,
+        })
     }
 }
 
