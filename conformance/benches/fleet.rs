@@ -86,7 +86,11 @@ fn main() -> ExitCode {
             _ => None,
         };
         if taken.is_none() {
-            println!("fleet: `{argument}` is none of --devices N, --days N, --seed N, --device N, broken");
+            if matches!(argument.as_str(), "--devices" | "--days" | "--seed" | "--device") {
+                println!("fleet: `{argument}` takes a number");
+            } else {
+                println!("fleet: `{argument}` is none of --devices N, --days N, --seed N, --device N, broken");
+            }
             return ExitCode::FAILURE;
         }
     }

@@ -196,8 +196,16 @@ fn it_says_when_only_a_login_helps() {
 
     // It does not ask with what was refused, also after another loss of power.
     let life = live(&device, port, Cut::Never);
-    assert_eq!((life.status, life.log, life.answers), (ended.0, ended.1, String::new()));
+    let none = "no token: no refresh token in flash, nor in a file `refresh-token` here\n";
+    assert_eq!((life.status, life.log.as_str(), life.answers), (Some(1), none, String::new()));
 
-    fs::write(&handed_over, log_in(port)).unwrap();
+    // What is no token at all is not kept either.
+    fs::write(&handed_over, "two\nlines").unwrap();
+    let life = live(&device, port, Cut::Never);
+    let none = "no token: log in again: the kept refresh token is none\n";
+    assert_eq!((life.status, life.log.as_str(), life.answers), (Some(1), none, String::new()));
+
+    // An editor ends the line.
+    fs::write(&handed_over, log_in(port) + "\n").unwrap();
     goes_on(&device, port);
 }

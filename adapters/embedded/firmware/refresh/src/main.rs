@@ -44,7 +44,7 @@ fn live(link: Uart) -> Result<(), &'static str> {
     if store.load(RENEWAL, &mut kept).map_err(|_| "the flash cannot be read")?.is_none() {
         match handed_over(&mut kept) {
             Some(token) => store.keep(token).map_err(|_| "the flash cannot be written")?,
-            None => keeper.log_out(),
+            None => return Err("no refresh token in flash, nor in a file `refresh-token` here"),
         }
     }
     let mut got = 0;
@@ -53,7 +53,11 @@ fn live(link: Uart) -> Result<(), &'static str> {
             Now::Renew { ticket, .. } => {
                 let token = store.load(RENEWAL, &mut kept).map_err(|_| "the flash cannot be read")?;
                 let token = token.ok_or("no token to renew by")?;
-                let flow = Refresh::new(&config, token, "").map_err(|_| "no refresh token")?;
+                let Ok(flow) = Refresh::new(&config, token, "") else {
+                    // Kept, it would fail at each start.
+                    store.forget().map_err(|_| "the flash cannot be written")?;
+                    return Err("log in again: the kept refresh token is none");
+                };
                 let post = flow.request(&mut request).map_err(|_| "too small")?;
                 store.sending(token).map_err(|_| "the flash cannot be written")?;
                 match server.send(&post, &mut buf, || uptime() >= ticket.deadline()) {
@@ -87,7 +91,7 @@ fn handed_over(buf: &mut [u8]) -> Option<SecretText<'_>> {
     let mut file = File::open(c"refresh-token", Mode::Read)?;
     let text = buf.get_mut(..file.length() as usize)?;
     file.read(0, text).then_some(())?;
-    str::from_utf8(text).ok().map(SecretText::new)
+    str::from_utf8(text.trim_ascii_end()).ok().map(SecretText::new)
 }
 
 #[panic_handler]
