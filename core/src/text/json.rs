@@ -10,7 +10,7 @@
 //! every eight of its members. The reader itself takes at most 120 bytes.
 //!
 //! On machines of 32 bits less code counts for more: each byte is looked at by itself, and once more for each name before it
-//! in its object, which is told there if it comes again. Of UTF-8 only what was read is checked.
+//! in all objects around it, where a name is told that comes again. Of UTF-8 only what was read is checked.
 //!
 //! ```
 //! use valetkey::text::json::{JsonError, Limits, Reader};
