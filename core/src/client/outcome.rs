@@ -52,8 +52,8 @@ pub enum Outcome<'b> {
 pub struct Tokens<'b> {
     /// The access token, of type Bearer. It says nothing to a client, and goes into the `Authorization` header alone.
     pub access_token: SecretText<'b>,
-    /// Its lifetime in seconds, which counts from when the request was *sent*; `u32::MAX` if it is longer (of more than 19 digits it is refused). `None` if
-    /// the server did not say.
+    /// Its lifetime in seconds, which counts from when the request was *sent*; `u32::MAX` if it is longer, but one of more
+    /// than 19 digits is refused. `None` if the server did not say.
     pub expires_in: Option<u32>,
     /// The refresh token to keep. One that was kept before is to be forgotten.
     pub refresh_token: Option<SecretText<'b>>,
