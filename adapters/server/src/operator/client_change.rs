@@ -37,9 +37,12 @@ pub(super) async fn run(asked: &ClientChange, records: &Records, out: &mut dyn W
                 redirect_uris: redirect_uris.as_deref().unwrap_or(old.redirect_uris),
                 scope: scope.as_deref().unwrap_or(old.scope),
                 resource: resource.as_deref().unwrap_or(old.resource),
-                access_token,
                 ..old
             };
+            // What nobody asked for stays as it is now, which may be another than was read above.
+            if asked.token_kind.is_some() || asked.token_alg.is_some() {
+                new.access_token = access_token;
+            }
             if !asked.grants.is_empty() {
                 new.grant_types = these(&asked.grants);
             }
