@@ -90,8 +90,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     kept.generation = kept.generation.checked_add(1).ok_or(Fault::ExpiredGrant)?;
     kept.rotated_by = Some(same);
     // Where the window does not wait, it is as if the use were seen at once, whatever the policy is later.
-    let waits = m.server.policy.grace_until_used && m.caller.confidential;
-    kept.seen_at = if waits { None } else { Some(m.now) };
+    kept.seen_at = if waits_for_use(m) { None } else { Some(m.now) };
     let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
     Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens))
 }
@@ -128,7 +127,7 @@ fn older(
     let apart = |then: UnixTime| m.now.since(then).max(then.since(m.now));
     let young = |then| apart(then) < policy.refresh_grace;
     // Another copy of a late request may be under way still when the use of what it gave is seen.
-    let waits = policy.grace_until_used && m.caller.confidential && kept.seen_at.is_none_or(young);
+    let waits = waits_for_use(m) && kept.seen_at.is_none_or(young);
     if direct && (young(kept.rotated_at) || waits) && kept.rotated_by == Some(same) {
         // What waited for longer than the successor may lie unused would be given in vain.
         if apart(kept.rotated_at) >= policy.refresh_idle {
@@ -152,6 +151,11 @@ fn older(
     kept.state = GrantState::Ended;
     let transition = Transition::End { grant_at, what: EventKind::RefreshReplayed };
     Ok(Decision::End(kept, transition))
+}
+
+/// Whether a grace window of this client waits until what it gave was used.
+const fn waits_for_use(m: &Machine<'_>) -> bool {
+    m.server.policy.grace_until_used && m.caller.confidential
 }
 
 /// What makes a request the same: the authenticated client, the presented token, scope and resource as they were written.
