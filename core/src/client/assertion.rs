@@ -167,8 +167,6 @@ impl<'b> NeedSign<'b> {
         Ok(Post {
             url: self.url,
             authorization: None,
-            content_type: "application/x-www-form-urlencoded",
-            accept: "application/json",
             body,
             duties: Duties { body_cap: Duties::BODY_CAP, retry: Retry::Never },
         })
@@ -211,7 +209,9 @@ impl<'c> ClientCredentials<'c> {
     where
         'c: 'b,
     {
-        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+        let mut draft = Draft::new(buf);
+        self.write(&bare(self.cfg), &mut draft);
+        assertion.close(draft, self.cfg)
     }
 }
 
@@ -224,7 +224,9 @@ impl<'c> Refresh<'c> {
     where
         'c: 'b,
     {
-        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+        let mut draft = Draft::new(buf);
+        self.write(&bare(self.cfg), &mut draft);
+        assertion.close(draft, self.cfg)
     }
 }
 
@@ -237,6 +239,8 @@ impl<'c> Exchange<'c, '_> {
     where
         'c: 'b,
     {
-        assertion.close(self.draft(&bare(self.cfg), buf), self.cfg)
+        let mut draft = Draft::new(buf);
+        self.write(&bare(self.cfg), &mut draft);
+        assertion.close(draft, self.cfg)
     }
 }

@@ -79,7 +79,7 @@ impl<'c> Authorize<'c> {
         w.push_str("response_type=code");
         let pair = |w: &mut Writer<'_>, name, value: &str| {
             if !value.is_empty() {
-                form::known_pair(w, 0, name, value);
+                form::further_pair(w, name, value);
             }
         };
         pair(&mut w, "client_id", self.cfg.client_id);

@@ -55,19 +55,21 @@ impl<'c> ClientCredentials<'c> {
     where
         'c: 'b,
     {
-        self.draft(self.cfg, buf).finish(self.cfg, Retry::Safe)
+        let mut draft = Draft::new(buf);
+        self.write(self.cfg, &mut draft);
+        draft.finish(self.cfg, Retry::Safe)
     }
 
     /// The body, up to an assertion.
     #[inline]
-    pub(super) fn draft<'b>(&self, cfg: &Config<'_>, buf: &'b mut [u8]) -> Draft<'b> {
-        let mut draft = Draft::new(cfg, buf, "client_credentials");
+    pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
+        draft.begin(cfg, "grant_type=client_credentials");
         draft.pair("scope", cfg.scope);
         draft.target(cfg);
-        draft
     }
 
-    /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice.
+    /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice. The slice
+    /// of the request will do, as that was sent.
     ///
     /// # Errors
     /// [`Error`]; the flow may be used again.

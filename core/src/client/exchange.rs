@@ -39,19 +39,20 @@ impl<'c> Exchange<'c, '_> {
     where
         'c: 'b,
     {
-        self.draft(self.cfg, buf).finish(self.cfg, Retry::Never)
+        let mut draft = Draft::new(buf);
+        self.write(self.cfg, &mut draft);
+        draft.finish(self.cfg, Retry::Never)
     }
 
     /// The body, up to an assertion.
     #[inline]
-    pub(super) fn draft<'b>(&self, cfg: &Config<'_>, buf: &'b mut [u8]) -> Draft<'b> {
-        let mut draft = Draft::new(cfg, buf, "authorization_code");
+    pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
+        draft.begin(cfg, "grant_type=authorization_code");
         draft.encoded("code", self.code);
         draft.pair("redirect_uri", self.redirect_uri);
         let mut verifier = authorize::Text::new([0; 43]);
         draft.pair("code_verifier", authorize::text(self.verifier.expose(), &mut verifier));
         draft.target(cfg);
-        draft
     }
 
     /// Reads the response and ends the flow: the code is spent, whatever came. `scratch` takes the strings that have

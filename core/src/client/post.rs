@@ -19,14 +19,17 @@ pub struct Post<'b> {
     pub url: &'b str,
     /// The value of the `Authorization` header, if there is to be one. Secret.
     pub authorization: Option<&'b str>,
-    /// The value of the `Content-Type` header.
-    pub content_type: &'static str,
-    /// The value of the `Accept` header.
-    pub accept: &'static str,
     /// The body. Secret.
     pub body: &'b str,
     /// What the transport has to keep to.
     pub duties: Duties,
+}
+
+impl Post<'_> {
+    /// The value of the `Content-Type` header.
+    pub const CONTENT_TYPE: &'static str = "application/x-www-form-urlencoded";
+    /// The value of the `Accept` header.
+    pub const ACCEPT: &'static str = "application/json";
 }
 
 impl fmt::Debug for Post<'_> {
@@ -77,25 +80,28 @@ pub(super) struct Draft<'b> {
 }
 
 impl<'b> Draft<'b> {
+    pub(super) const fn new(buf: &'b mut [u8]) -> Self {
+        Self { w: Writer::new(buf), body_at: 0 }
+    }
+
+    /// Writes who asks, and by which grant.
     #[inline]
-    pub(super) fn new(cfg: &Config<'_>, buf: &'b mut [u8], grant_type: &str) -> Self {
-        let mut draft = Self { w: Writer::new(buf), body_at: 0 };
+    pub(super) fn begin(&mut self, cfg: &Config<'_>, grant: &'static str) {
         if let ClientAuth::Basic(secret) = cfg.auth {
-            basic::push(&mut draft.w, cfg.client_id, secret.expose());
-            draft.body_at = draft.w.len();
+            basic::push(&mut self.w, cfg.client_id, secret.expose());
+            self.body_at = self.w.len();
         }
-        draft.pair("grant_type", grant_type);
+        self.w.push_str(grant);
         if !matches!(cfg.auth, ClientAuth::Basic(_)) {
-            draft.pair("client_id", cfg.client_id);
+            self.pair("client_id", cfg.client_id);
         }
         if let ClientAuth::Body(secret) = cfg.auth {
-            draft.pair("client_secret", secret.expose());
+            self.pair("client_secret", secret.expose());
         }
-        draft
     }
 
     /// Writes a parameter, unless it has no value.
-    #[inline]
+    #[inline(always)]
     pub(super) fn pair(&mut self, name: &'static str, value: &str) {
         if !value.is_empty() {
             self.any_pair(name, value);
@@ -103,7 +109,7 @@ impl<'b> Draft<'b> {
     }
 
     fn any_pair(&mut self, name: &'static str, value: &str) {
-        form::known_pair(&mut self.w, self.body_at, name, value);
+        form::further_pair(&mut self.w, name, value);
     }
 
     /// Writes a parameter as it came, but with this crate's spelling of escapes. Its bytes are known to be ASCII.
@@ -128,9 +134,7 @@ impl<'b> Draft<'b> {
         let (authorization, body) = self.w.finish_ascii(self.body_at)?;
         Ok(Post {
             url: cfg.token_endpoint,
-            authorization: (!authorization.is_empty()).then_some(authorization),
-            content_type: "application/x-www-form-urlencoded",
-            accept: "application/json",
+            authorization: matches!(cfg.auth, ClientAuth::Basic(_)).then_some(authorization),
             body,
             duties: Duties { body_cap: Duties::BODY_CAP, retry },
         })

@@ -58,17 +58,18 @@ impl<'c> Refresh<'c> {
     where
         'c: 'b,
     {
-        self.draft(self.cfg, buf).finish(self.cfg, Retry::OnlyUnderGrace)
+        let mut draft = Draft::new(buf);
+        self.write(self.cfg, &mut draft);
+        draft.finish(self.cfg, Retry::OnlyUnderGrace)
     }
 
     /// The body, up to an assertion.
     #[inline]
-    pub(super) fn draft<'b>(&self, cfg: &Config<'_>, buf: &'b mut [u8]) -> Draft<'b> {
-        let mut draft = Draft::new(cfg, buf, "refresh_token");
+    pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
+        draft.begin(cfg, "grant_type=refresh_token");
         draft.pair("refresh_token", self.refresh_token.expose());
         draft.pair("scope", self.scope);
         draft.target(cfg);
-        draft
     }
 
     /// Reads the response. [`Tokens::refresh_token`](super::Tokens::refresh_token) is the one to use from now on: the new

@@ -88,11 +88,9 @@ pub fn pair(w: &mut Writer<'_>, first: &mut bool, name: &str, value: &str) {
     encode(w, value);
 }
 
-/// The same where the parameters begin behind so many bytes, for a name that stands for itself.
-pub(crate) fn known_pair(w: &mut Writer<'_>, begin: usize, name: &'static str, value: &str) {
-    if w.len() != begin {
-        w.push_ascii(b'&');
-    }
+/// The same behind another parameter, for a name that stands for itself.
+pub(crate) fn further_pair(w: &mut Writer<'_>, name: &'static str, value: &str) {
+    w.push_ascii(b'&');
     w.push_str(name);
     w.push_ascii(b'=');
     encode(w, value);

@@ -10,7 +10,7 @@ use crate::{
         form::{Encoded, Form},
         grammar,
         json::{self, JsonError, Kind, Known, Limits, Reader},
-        same_in_any_case, scope,
+        is_in_any_case, scope,
     },
     wire::header::is_media_type,
 };
@@ -249,14 +249,20 @@ pub(crate) type Members<'b> = [Option<&'b str>; NAMES.len()];
 /// error.
 #[derive(Clone, Copy)]
 struct Wanted {
-    tokens: bool,
-    errors: bool,
+    first: usize,
+    count: usize,
 }
 
 impl Wanted {
+    const fn new(tokens: bool, errors: bool) -> Self {
+        let first = if errors { 0 } else { ERROR_NAMES };
+        let end = if tokens { NAMES.len() } else { ERROR_NAMES };
+        Self { first, count: end.wrapping_sub(first) }
+    }
+
     /// Whether the name at this place is among them.
     const fn has(self, place: usize) -> bool {
-        if place < ERROR_NAMES { self.errors } else { self.tokens && place < NAMES.len() }
+        place.wrapping_sub(self.first) < self.count
     }
 }
 
@@ -274,7 +280,7 @@ pub(crate) fn read_members<'b>(
     leniency: &Leniency,
 ) -> Result<bool, Fault> {
     let content_type = content_type.unwrap_or_default();
-    let wanted = Wanted { tokens: success, errors: !success || leniency.error_as_200 };
+    let wanted = Wanted::new(success, !success || leniency.error_as_200);
     let form = leniency.form_encoded.filter(|_| is_media_type(content_type, "application/x-www-form-urlencoded"));
     if let Some(Forms(read)) = form {
         read(members, wanted, body, scratch)?;
@@ -308,7 +314,7 @@ fn read_json<'b>(
         }
         let is_number =
             place == Member::ExpiresIn as usize && !(leniency.expires_in_string && r.peek()? == Kind::String);
-        let text = if is_number { r.due_number() } else { r.ascii_string() };
+        let text = r.ascii_value(is_number);
         if let Some(slot) = members.get_mut(place) {
             *slot = text.filter(|text| !text.is_empty() || !leniency.empty_as_absent);
         }
@@ -349,7 +355,7 @@ pub(crate) fn tokens<'b>(members: &Members<'b>, leniency: &Leniency) -> Result<T
     };
     check(sendable, Member::AccessToken)?;
     match token_type {
-        Some(word) if same_in_any_case(word.as_bytes(), b"bearer") => {}
+        Some(word) if is_in_any_case(word.as_bytes(), b"bearer") => {}
         Some(_) => return Err(Fault::TokenType),
         None if leniency.no_token_type => {}
         None => return Err(Fault::Missing(Member::TokenType)),
@@ -374,7 +380,8 @@ pub(crate) fn error<'b>(members: &Members<'b>) -> Result<ErrorResponse<'b>, Faul
     Ok(ErrorResponse {
         error,
         description: description.filter(|text| grammar::is_nqschar(text)),
-        uri: uri.filter(|text| grammar::is_nqschar(text) && !text.bytes().any(|b| b == b' ')),
+        // The characters that it may have are those of a word.
+        uri: uri.filter(|text| scope::is_list(text, 1)),
     })
 }
 
@@ -401,7 +408,7 @@ pub(crate) fn number(digits: &str) -> Option<u32> {
         if digit > 9 {
             return None;
         }
-        n = n.saturating_mul(10).saturating_add(digit.into());
+        n = if n < u32::MAX / 10 { n.wrapping_mul(10).wrapping_add(digit.into()) } else { u32::MAX };
     }
     matches!(digits.len(), 1..20).then_some(n)
 }

@@ -214,7 +214,7 @@ impl World {
         w.hide(post.authorization.unwrap_or_default().as_bytes());
         let request = FormRequest {
             authorization: post.authorization.map_or(Header::Absent, Header::One),
-            content_type: Header::One(post.content_type),
+            content_type: Header::One(Post::CONTENT_TYPE),
             body: post.body.as_bytes(),
         };
         w.show(&request);

@@ -56,7 +56,7 @@ impl Transport {
         if !uri::is_endpoint(post.url) {
             return Err(SendError::Insecure);
         }
-        let request = self.agent.post(post.url).header(CONTENT_TYPE, post.content_type).header(ACCEPT, post.accept);
+        let request = self.agent.post(post.url).header(CONTENT_TYPE, Post::CONTENT_TYPE).header(ACCEPT, Post::ACCEPT);
         let request = match post.authorization.map(sensitive) {
             Some(value) => request.header(AUTHORIZATION, value?),
             None => request,

@@ -72,13 +72,8 @@ fn the_pipe_must_lead_to_where_the_url_does() {
 fn no_value_can_end_its_line() {
     with_post(|post| {
         for bad in ["a\r\nX: y", "a\nb", "a\rb", "a\0", "\u{e4}", "a\tb"] {
-            for post in [
-                Post { authorization: Some(bad), ..post },
-                Post { content_type: bad.to_owned().leak(), ..post },
-                Post { accept: bad.to_owned().leak(), ..post },
-            ] {
-                assert_eq!(written(post, Peer::Tls(HOST)), Err(Error::Request), "{bad:?}");
-            }
+            let post = Post { authorization: Some(bad), ..post };
+            assert_eq!(written(post, Peer::Tls(HOST)), Err(Error::Request), "{bad:?}");
         }
     });
 }

@@ -44,7 +44,7 @@ impl Transport {
     /// [`SendError`], which [says](SendError::is_unsent) whether the request may have arrived.
     pub async fn send(&self, post: &Post<'_>) -> Result<Received, SendError> {
         let Post { url, authorization, body, .. } = *post;
-        self.post(url, authorization, post.content_type, post.accept, body, post.duties.body_cap).await
+        self.post(url, authorization, Post::CONTENT_TYPE, Post::ACCEPT, body, post.duties.body_cap).await
     }
 
     pub(crate) async fn post(

@@ -91,7 +91,7 @@ impl World<'_> {
     fn send<'b>(&mut self, post: &Post<'_>, buf: &'b mut [u8]) -> Result<client::Response<'b>, &'static str> {
         let request = FormRequest {
             authorization: post.authorization.map_or(Header::Absent, Header::One),
-            content_type: Header::One(post.content_type),
+            content_type: Header::One(Post::CONTENT_TYPE),
             body: post.body.as_bytes(),
         };
         let (seed, mut scratch) = (self.draw(), [0; SCRATCH]);
