@@ -121,7 +121,7 @@ async fn a_web_client_gets_a_code_redeems_it_and_refreshes() {
     let received = transport().send(&exchange.request(&mut [0; 1024]).unwrap()).await.unwrap();
     let mut scratch = received.scratch();
     let Outcome::Tokens(tokens) = exchange.response(received.response(), &mut scratch).unwrap() else { panic!() };
-    assert_eq!((tokens.scope, tokens.wider), ("read", false));
+    assert_eq!((tokens.scope, tokens.is_wider_than("read")), ("read", false));
     assert_eq!(run.introspect(tokens.access_token.expose()).await["sub"], "alice");
 
     let old = tokens.refresh_token.unwrap();

@@ -70,7 +70,7 @@
 //! let config = Config::new("https://as.example", "https://as.example/token", "demo-device", auth)?;
 //! let flow = ClientCredentials::new(&config)?;
 //! let mut keeper = Keeper::new(Renewal::ClientCredentials, Timing::DEVICE, seed(b"fleet", b"demo-device"));
-//! let (mut text, mut request, mut body, mut scratch) = ([0; 64], [0; 256], [0; 1024], [0; 64]);
+//! let (mut text, mut request, mut body) = ([0; 64], [0; 256], [0; 1024]);
 //! let mut slot = TokenSlot::new(&mut text);
 //! # while device.sent < 3 {
 //! // loop {
@@ -82,7 +82,7 @@
 //!         match answer {
 //!             None => keeper.unanswered(ticket, now),
 //!             Some(answer) => {
-//!                 if let Some((_, tokens)) = keeper.answered(ticket, flow.response(answer, &mut scratch), now) {
+//!                 if let Some((_, tokens)) = keeper.answered(ticket, flow.response(answer, &mut request), now) {
 //!                     slot.put(tokens.access_token)?;
 //!                 }
 //!             }

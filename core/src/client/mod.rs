@@ -52,7 +52,7 @@
 //! let body = br#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":600,"scope":"read"}"#;
 //! let response = Response { status: 200, content_type: Some("application/json"), retry_after: None, date: None, body };
 //! match exchange.response(response, &mut [0; 256])? {
-//!     Outcome::Tokens(tokens) => assert_eq!((tokens.scope, tokens.wider), ("read", false)),
+//!     Outcome::Tokens(tokens) => assert_eq!((tokens.scope, tokens.is_wider_than("read")), ("read", false)),
 //!     Outcome::Denied { .. } | Outcome::After(_) => panic!("ask the person again"),
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -77,11 +77,10 @@
 //! /// Writes the access token into `token`, and says for how many seconds from the sending of the request it is good.
 //! fn fetch(cfg: &Config<'_>, send: fn(&str) -> (u16, &'static [u8]), token: &mut [u8]) -> Result<u32, Failed> {
 //!     let flow = ClientCredentials::new(cfg)?;
-//!     let mut request = [0; 512];
-//!     let (status, body) = send(flow.request(&mut request)?.body);
+//!     let mut buf = [0; 512];
+//!     let (status, body) = send(flow.request(&mut buf)?.body);
 //!     let response = Response { status, content_type: Some("application/json"), retry_after: None, date: None, body };
-//!     let mut scratch = [0; 64];
-//!     let Outcome::Tokens(tokens) = flow.response(response, &mut scratch)? else { return Err(Failed::Refused) };
+//!     let Outcome::Tokens(tokens) = flow.response(response, &mut buf)? else { return Err(Failed::Refused) };
 //!     let text = tokens.access_token.expose().as_bytes();
 //!     token.get_mut(..text.len()).ok_or(TooSmall { needed: text.len() })?.copy_from_slice(text);
 //!     Ok(tokens.expires_in.unwrap_or(0))

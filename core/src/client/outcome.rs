@@ -4,7 +4,10 @@ use super::{post::Duties, retry_after::RetryAfter};
 use crate::{
     error::TooSmall,
     secret::SecretText,
-    text::scope,
+    text::{
+        json::{self, JsonError},
+        scope,
+    },
     wire::token_response::{self, ErrorResponse, Fault, Leniency},
 };
 use core::fmt;
@@ -52,16 +55,21 @@ pub enum Outcome<'b> {
 pub struct Tokens<'b> {
     /// The access token, of type Bearer. It says nothing to a client, and goes into the `Authorization` header alone.
     pub access_token: SecretText<'b>,
-    /// Its lifetime in seconds, which counts from when the request was *sent*; `u32::MAX` if it is longer, but one of more
-    /// than 19 digits is refused. `None` if the server did not say.
+    /// Its lifetime in seconds, which counts from when the request was *sent*; `u32::MAX` if these are more than nine
+    /// digits, over thirty years, but more than 19 are refused. `None` if the server did not say.
     pub expires_in: Option<u32>,
     /// The refresh token to keep. One that was kept before is to be forgotten.
     pub refresh_token: Option<SecretText<'b>>,
     /// The scope that was granted: as asked for, if the server did not say otherwise.
     pub scope: &'b str,
-    /// Whether the scope has words that were not asked for. No error, but a sign that the server or its settings have
-    /// changed.
-    pub wider: bool,
+}
+
+impl Tokens<'_> {
+    /// Whether the scope has words that were not asked for; never if none were. No error, but a sign that the server or its
+    /// settings have changed.
+    pub fn is_wider_than(&self, asked: &str) -> bool {
+        !asked.is_empty() && !scope::is_subset(self.scope, asked)
+    }
 }
 
 /// Why a response could not be read: the peer's fault, but for [`Scratch`](Self::Scratch). Holds no content.
@@ -100,7 +108,7 @@ impl<'b> Response<'b> {
     /// `scope` is what was asked for.
     #[inline]
     pub(super) fn read(self, scratch: &'b mut [u8], leniency: &Leniency, scope: &'b str) -> Result<Outcome<'b>, Error> {
-        let Self { status, content_type, retry_after, date, body } = self;
+        let Self { status, retry_after, date, body, .. } = self;
         match status {
             429 | 503 => return Ok(Outcome::After(RetryAfter { value: retry_after, date })),
             200 | 400..600 => {}
@@ -109,23 +117,27 @@ impl<'b> Response<'b> {
         if body.len() > Duties::BODY_CAP {
             return Err(Error::TooLong);
         }
-        let told = |fault| match fault {
-            Fault::Scratch => Error::Scratch(TooSmall { needed: body.len() }),
+        self.read_body(scratch, leniency, scope).map_err(|fault| match fault {
+            Fault::Json(JsonError { fault: json::Fault::Scratch, .. }) | Fault::Scratch => {
+                Error::Scratch(TooSmall { needed: body.len() })
+            }
             fault => Error::Body { status, fault },
-        };
+        })
+    }
+
+    #[inline]
+    fn read_body(self, scratch: &'b mut [u8], leniency: &Leniency, scope: &'b str) -> Result<Outcome<'b>, Fault> {
+        let Self { status, content_type, body, .. } = self;
         let mut members = token_response::Members::default();
-        let success = status == 200;
-        if !token_response::read_members(&mut members, success, content_type, body, scratch, leniency).map_err(told)? {
-            return Ok(Outcome::Denied { status, error: token_response::error(&members).map_err(told)? });
+        if !token_response::read_members(&mut members, status == 200, content_type, body, scratch, leniency)? {
+            return Ok(Outcome::Denied { status, error: token_response::error(&members)? });
         }
-        let tokens = token_response::tokens(&members, leniency).map_err(told)?;
-        let granted = tokens.scope.unwrap_or(scope);
+        let tokens = token_response::tokens(&members, leniency)?;
         Ok(Outcome::Tokens(Tokens {
             access_token: tokens.access_token,
             expires_in: tokens.expires_in,
             refresh_token: tokens.refresh_token,
-            scope: granted,
-            wider: !scope.is_empty() && !scope::is_subset(granted, scope),
+            scope: tokens.scope.unwrap_or(scope),
         }))
     }
 }

@@ -27,7 +27,7 @@ pub struct RetryAfter<'b> {
 }
 
 impl RetryAfter<'_> {
-    /// How many seconds to wait, counted from the answer; `u32::MAX` if it is longer, 0 if the date has passed.
+    /// How many seconds to wait, counted from the answer; `u32::MAX` if these are more than nine digits, 0 if the date has passed.
     ///
     /// A date is compared with the answer's own `Date`, so that no clock is needed. `None` if the server did not say, or
     /// nothing that can be read.

@@ -7,7 +7,7 @@
 use super::{LARGE, ascii};
 use crate::error::TooSmall;
 use base64ct::{Base64, Base64UrlUnpadded, Encoding};
-use core::fmt;
+use core::{cell::Cell, fmt};
 
 /// Why a text was not decoded. It never holds any of the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,11 +104,11 @@ pub(super) fn encode_in_place(room: &mut [u8], count: usize, last: Last) {
         room.iter_mut().skip(encoded_len(count)).for_each(|byte| *byte = b'=');
         return;
     }
-    for place in (0..room.len()).rev() {
-        let one = one(room, count, place, last);
-        if let Some(slot) = room.get_mut(place) {
-            *slot = one;
-        }
+    // What is read of it stands before what is written.
+    let room = Cell::from_mut(room).as_slice_of_cells();
+    let Some(bytes) = room.get(..count) else { return };
+    for (place, slot) in room.iter().enumerate().rev() {
+        slot.set(one(|at| Some(bytes.get(at)?.get()), place, last));
     }
 }
 
@@ -130,7 +130,7 @@ pub(super) fn spell(bytes: &[u8], out: &mut [u8]) {
         return;
     }
     for (place, slot) in out.iter_mut().enumerate() {
-        *slot = one(bytes, bytes.len(), place, URL);
+        *slot = one(|at| bytes.get(at).copied(), place, URL);
     }
 }
 
@@ -149,20 +149,20 @@ const fn ranges([c62, c63]: Last) -> [(u8, u8); 4] {
     ]
 }
 
-/// The character at a place in the text of the first `count` bytes; after the last one it is the padding. Neither a branch
-/// nor a table tells its bits.
-fn one(bytes: &[u8], count: usize, place: usize, last: Last) -> u8 {
+/// The character at a place in the text of the bytes; behind the last one it is the padding. Neither a branch nor a table tells
+/// its bits.
+fn one(byte: impl Fn(usize) -> Option<u8>, place: usize, last: Last) -> u8 {
     // Its six bits are in two bytes.
-    let at = place.wrapping_mul(3) / 4;
-    let byte = |at| bytes.get(at).filter(|_| at < count).map_or(0, |byte| u32::from(*byte));
-    let two = byte(at) << 8 | byte(at.wrapping_add(1));
-    let six = two >> [10u8, 4, 6, 8].get(place % 4).copied().unwrap_or_default() & 63;
-    let mut character = six.wrapping_add(b'A'.into());
-    for (below, step) in ranges(last) {
-        character =
-            character.wrapping_add(0u32.wrapping_sub(u32::from(below).wrapping_sub(six) >> 31) & u32::from(step));
-    }
-    if at < count { character.to_le_bytes()[0] } else { b'=' }
+    let bit = place.wrapping_mul(6);
+    let Some(first) = byte(bit / 8) else { return b'=' };
+    let second = byte((bit / 8).wrapping_add(1)).unwrap_or_default();
+    let two = u32::from(first) << 8 | u32::from(second);
+    let six = two >> 10usize.wrapping_sub(bit % 8) & 63;
+    let [a, b, c, d] = ranges(last);
+    let step = |(below, step): (u8, u8)| 0u32.wrapping_sub(u32::from(below).wrapping_sub(six) >> 31) & u32::from(step);
+    let character = six.wrapping_add(b'A'.into());
+    let character = character.wrapping_add(step(a)).wrapping_add(step(b)).wrapping_add(step(c)).wrapping_add(step(d));
+    character.to_le_bytes()[0]
 }
 
 /// The characters of six bytes, each in a byte of a word.

@@ -1,6 +1,9 @@
 //! Writing text into a lent slice, with an exact answer when it is too small.
 
-use super::{LARGE, ascii, base64, grammar::Class};
+use super::{
+    LARGE, ascii, base64,
+    grammar::{Class, span},
+};
 use crate::error::TooSmall;
 use core::fmt;
 use zeroize::Zeroize;
@@ -61,7 +64,7 @@ impl<'b> Writer<'b> {
     /// Appends bytes up to the first that is not of a class, or for which there is no room, and says how many.
     pub(crate) fn push_run(&mut self, class: Class, bytes: &[u8]) -> usize {
         let room = self.buf.get_mut(self.len..).unwrap_or_default();
-        let plain = if bytes.len() < 32 { bytes } else { bytes.get(..class.span(bytes)).unwrap_or_default() };
+        let plain = if bytes.len() < 32 { bytes } else { bytes.get(..span(bytes, class)).unwrap_or_default() };
         let mut run = 0usize;
         for (to, from) in room.iter_mut().zip(plain) {
             if !class.has(*from) {
@@ -92,10 +95,12 @@ impl<'b> Writer<'b> {
     }
 
     /// Appends one character of ASCII.
+    #[inline(always)]
     pub(crate) fn push_ascii(&mut self, byte: u8) {
         self.push_byte(byte & 0x7f);
     }
 
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
     fn push_byte(&mut self, byte: u8) {
         if let Some(to) = self.buf.get_mut(self.len) {
             *to = byte;
@@ -119,7 +124,7 @@ impl<'b> Writer<'b> {
     /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
     pub(crate) fn encode_standard_since(&mut self, from: usize) {
         let count = self.len.wrapping_sub(from);
-        self.encode(from, count, count.div_ceil(3).wrapping_mul(4), base64::STANDARD);
+        self.encode(from, count, (count.wrapping_add(2) / 3).wrapping_mul(4), base64::STANDARD);
     }
 
     fn encode(&mut self, from: usize, count: usize, becomes: usize, last: base64::Last) {

@@ -15,16 +15,10 @@ use ascii::AsciiStr;
 /// before it. `--cfg valetkey_small` shows to the tests of a large machine what a small one does.
 pub(crate) const LARGE: bool = cfg!(all(target_pointer_width = "64", not(valetkey_small)));
 
-/// Whether two texts are the same, neither of which is secret. In firmware it links no `memcmp`.
-#[inline]
-pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    if LARGE { a == b } else { a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b) }
-}
-
-/// Whether two texts are the same but for upper and lower case of ASCII.
+/// Whether a text is this one, which is in lower case, but for upper and lower case of ASCII.
 #[inline(never)]
-pub(crate) fn same_in_any_case(a: &[u8], b: &[u8]) -> bool {
-    a.eq_ignore_ascii_case(b)
+pub(crate) fn is_in_any_case(text: &[u8], lower: &[u8]) -> bool {
+    text.len() == lower.len() && text.iter().zip(lower).all(|(a, b)| a.to_ascii_lowercase() == *b)
 }
 
 /// What stands before a byte of ASCII and after it, where it comes first.

@@ -2,7 +2,7 @@
 //!
 //! <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>
 
-use super::{grammar::Class, same};
+use super::grammar::is_nqschar;
 use core::iter;
 
 /// Most words in one scope.
@@ -14,7 +14,13 @@ pub const MAX_SCOPES: usize = 32;
 /// use valetkey::text::scope::is_scope;
 /// assert!(is_scope("read write") && !is_scope("read  write") && !is_scope(""));
 /// ```
+#[inline(always)]
 pub fn is_scope(text: &str) -> bool {
+    is_list(text, MAX_SCOPES)
+}
+
+/// The same of at most so many words.
+pub(crate) fn is_list(text: &str, most: usize) -> bool {
     let (mut words, mut last) = (1usize, b' ');
     for byte in text.bytes() {
         if byte == b' ' {
@@ -22,12 +28,10 @@ pub fn is_scope(text: &str) -> bool {
                 return false;
             }
             words = words.wrapping_add(1);
-        } else if !Class::NQSCHAR.has(byte) {
-            return false;
         }
         last = byte;
     }
-    last != b' ' && words <= MAX_SCOPES
+    last != b' ' && words <= most && is_nqschar(text)
 }
 
 /// The words of a space-separated list, in their order; none of the empty text. What is no scope is taken apart all the
@@ -67,14 +71,31 @@ pub fn contains(list: &str, word: &str) -> bool {
 /// assert!(is_subset("write read", "read write admin") && is_subset("", "read") && !is_subset("Read", "read"));
 /// ```
 pub fn is_subset(part: &str, whole: &str) -> bool {
-    part.as_bytes().split(space).all(|word| word.is_empty() || has(whole, word))
+    let mut rest = part.as_bytes();
+    while !rest.is_empty() {
+        let end = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+        let word = rest.get(..end).unwrap_or_default();
+        if !word.is_empty() && !has(whole, word) {
+            return false;
+        }
+        rest = rest.get(end.wrapping_add(1)..).unwrap_or_default();
+    }
+    true
 }
 
-#[cfg_attr(target_pointer_width = "32", inline(never))]
+/// Whether one of the words is this one, which is not empty.
 pub(super) fn has(list: &str, word: &[u8]) -> bool {
-    list.as_bytes().split(space).any(|w| same(w, word))
-}
-
-const fn space(byte: &u8) -> bool {
-    *byte == b' '
+    let unlike = word.len().wrapping_add(1);
+    let (mut bytes, mut alike) = (list.bytes(), 0usize);
+    loop {
+        let byte = bytes.next();
+        if matches!(byte, Some(b' ') | None) {
+            if alike == word.len() || byte.is_none() {
+                return alike == word.len();
+            }
+            alike = 0;
+        } else {
+            alike = if word.get(alike).copied() == byte { alike.wrapping_add(1) } else { unlike };
+        }
+    }
 }

@@ -2,7 +2,12 @@
 //!
 //! Single characters are searched for as lists of one: the search for a bare one links a panic path into firmware.
 
-use super::{buf::Writer, cut, form, grammar::Class, same, scope::has};
+use super::{
+    buf::Writer,
+    cut, form,
+    grammar::{Class, are_all},
+    scope::has,
+};
 use core::fmt;
 
 /// A URI taken apart without changing it. [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3)
@@ -72,8 +77,11 @@ impl<'a> Uri<'a> {
 
 /// What stands before a port, if it is a host.
 fn host(hostport: &[u8]) -> Option<&[u8]> {
-    let digits = hostport.iter().rev().take_while(|b| b.is_ascii_digit()).count();
-    let host = match hostport.get(..hostport.len().wrapping_sub(digits))? {
+    let mut before = hostport;
+    while let [rest @ .., b'0'..=b'9'] = before {
+        before = rest;
+    }
+    let host = match before {
         [host @ .., b':'] => host,
         _ => hostport,
     };
@@ -81,7 +89,7 @@ fn host(hostport: &[u8]) -> Option<&[u8]> {
         [b'[', literal @ .., b']'] => (Class::LITERAL, literal),
         _ => (Class::HOST, host),
     };
-    class.has_all(name).then_some(host)
+    are_all(name, class).then_some(host)
 }
 
 /// Whether a host is this machine: `127.0.0.1`, `[::1]` or `localhost`.
@@ -102,12 +110,11 @@ pub fn is_endpoint(text: &str) -> bool {
 fn is_web(text: &str, class: Class) -> bool {
     let bytes = text.as_bytes();
     let tls = bytes.get(4) == Some(&b's');
-    let scheme: &[u8] = if tls { b"https://" } else { b"http://" };
-    let Some((start, after)) = bytes.split_at_checked(scheme.len()) else { return false };
-    let end = after.iter().take_while(|b| !matches!(b, b'/' | b'?')).count();
+    let Some((scheme, after)) = bytes.split_at_checked(if tls { 8 } else { 7 }) else { return false };
+    let end = after.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(after.len());
     let Some(host) = after.get(..end).and_then(host) else { return false };
     let trusted = if tls { !host.is_empty() } else { has(LOOPBACK, host) };
-    trusted && same(start, scheme) && class.has_all(bytes)
+    trusted && has("https:// http://", scheme) && are_all(bytes, class)
 }
 
 /// Whether `text` may be an issuer identifier: like an endpoint, and without a query.

@@ -1,6 +1,6 @@
 //! HTTP header values: how often one came, and which media type it names.
 
-use crate::text::same_in_any_case;
+use crate::text::is_in_any_case;
 
 /// A value of an HTTP header that must not come twice. An adapter makes it of all fields of that name, so that a request
 /// on which two parts of a program could disagree is refused
@@ -37,7 +37,8 @@ impl core::fmt::Debug for Header<'_> {
     }
 }
 
-/// Whether a `Content-Type` is `wanted`, in any case, with or without parameters.
+/// Whether a `Content-Type` is `wanted`, which is said in lower case: in any case, with or without parameters. Space around a
+/// header's value is no part of it.
 ///
 /// ```
 /// use valetkey::wire::header::is_media_type;
@@ -46,10 +47,15 @@ impl core::fmt::Debug for Header<'_> {
 /// ```
 ///
 /// <https://www.rfc-editor.org/rfc/rfc9110#section-8.3.1>
+#[cfg_attr(target_pointer_width = "32", inline(never))]
 pub fn is_media_type(content_type: &str, wanted: &str) -> bool {
-    let essence = content_type.as_bytes().trim_ascii_start().split_at_checked(wanted.len());
-    essence.is_some_and(|(essence, after)| {
-        let end = after.trim_ascii_start().first();
-        same_in_any_case(essence, wanted.as_bytes()) && (end.is_none() || end == Some(&b';'))
-    })
+    let Some((essence, after)) = content_type.as_bytes().split_at_checked(wanted.len()) else { return false };
+    for byte in after {
+        match byte {
+            b' ' | b'\t' => {}
+            b';' => break,
+            _ => return false,
+        }
+    }
+    is_in_any_case(essence, wanted.as_bytes())
 }

@@ -8,9 +8,9 @@ use crate::{
     text::{
         buf::Writer,
         form::{Encoded, Form},
-        grammar,
-        json::{self, JsonError, Kind, Known, Limits, Reader},
-        is_in_any_case, scope,
+        grammar, is_in_any_case,
+        json::{JsonError, Kind, Known, Limits, Reader},
+        scope,
     },
     wire::header::is_media_type,
 };
@@ -160,7 +160,7 @@ impl core::error::Error for Fault {}
 
 impl From<JsonError> for Fault {
     fn from(e: JsonError) -> Self {
-        if e.fault == json::Fault::Scratch { Self::Scratch } else { Self::Json(e) }
+        Self::Json(e)
     }
 }
 
@@ -169,7 +169,7 @@ impl From<JsonError> for Fault {
 pub struct TokenResponse<'b> {
     /// The access token, of type Bearer.
     pub access_token: SecretText<'b>,
-    /// Its lifetime in seconds from the response on; `u32::MAX` if it is longer.
+    /// Its lifetime in seconds from the response on; `u32::MAX` if these are more than nine digits, over thirty years.
     pub expires_in: Option<u32>,
     /// The refresh token.
     pub refresh_token: Option<SecretText<'b>>,
@@ -279,12 +279,12 @@ pub(crate) fn read_members<'b>(
     scratch: &'b mut [u8],
     leniency: &Leniency,
 ) -> Result<bool, Fault> {
-    let content_type = content_type.unwrap_or_default();
+    let is = |wanted| content_type.is_some_and(|content_type| is_media_type(content_type, wanted));
     let wanted = Wanted::new(success, !success || leniency.error_as_200);
-    let form = leniency.form_encoded.filter(|_| is_media_type(content_type, "application/x-www-form-urlencoded"));
+    let form = leniency.form_encoded.filter(|_| is("application/x-www-form-urlencoded"));
     if let Some(Forms(read)) = form {
         read(members, wanted, body, scratch)?;
-    } else if leniency.any_content_type || is_media_type(content_type, "application/json") {
+    } else if leniency.any_content_type || is("application/json") {
         read_json(members, wanted, body, scratch, leniency)?;
     } else {
         return Err(Fault::ContentType);
@@ -362,11 +362,13 @@ pub(crate) fn tokens<'b>(members: &Members<'b>, leniency: &Leniency) -> Result<T
     }
     check(refresh_token.is_none_or(grammar::is_vschar), Member::RefreshToken)?;
     check(scope.is_none_or(scope::is_scope), Member::Scope)?;
-    let seconds = expires_in.map(number);
-    check(seconds != Some(None), Member::ExpiresIn)?;
+    let expires_in = match expires_in {
+        Some(digits) => Some(number(digits).ok_or(Fault::Malformed(Member::ExpiresIn))?),
+        None => None,
+    };
     Ok(TokenResponse {
         access_token: SecretText::new(access_token),
-        expires_in: seconds.flatten(),
+        expires_in,
         refresh_token: refresh_token.map(SecretText::new),
         scope,
     })
@@ -400,7 +402,8 @@ fn decode<'b>(value: Encoded<'_>, scratch: &mut &'b mut [u8]) -> Result<&'b str,
     w.finish().map_err(|_| Fault::Scratch)
 }
 
-/// Digits alone, as a number; `u32::MAX` if it is larger. Not so many that 64 bits may be too few: that is no time.
+/// Digits alone, as a number of seconds; `u32::MAX` if they are more than nine, which is over thirty years. Not so many that 64
+/// bits may be too few: that is no time.
 pub(crate) fn number(digits: &str) -> Option<u32> {
     let mut n = 0u32;
     for byte in digits.bytes() {
@@ -408,9 +411,13 @@ pub(crate) fn number(digits: &str) -> Option<u32> {
         if digit > 9 {
             return None;
         }
-        n = if n < u32::MAX / 10 { n.wrapping_mul(10).wrapping_add(digit.into()) } else { u32::MAX };
+        n = n.wrapping_mul(10).wrapping_add(digit.into());
     }
-    matches!(digits.len(), 1..20).then_some(n)
+    match digits.len() {
+        1..=9 => Some(n),
+        10..20 => Some(u32::MAX),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -78,8 +78,7 @@ pub(crate) fn keeper<W: Watch>(w: &mut W) {
 
     let secret = SecretText::new(HUSH);
     let (access_token, refresh_token) = (secret, Some(secret));
-    let tokens =
-        Outcome::Tokens(Tokens { access_token, refresh_token, expires_in: Some(600), scope: "", wider: false });
+    let tokens = Outcome::Tokens(Tokens { access_token, refresh_token, expires_in: Some(600), scope: "" });
     let first = ticket(w, &mut keeper, Uptime(0));
     let taken = w.call(|| keeper.answered(first, Ok(tokens), Uptime(0)));
     w.show(&taken);

@@ -21,7 +21,7 @@ type Answer = Result<Outcome<'static>, Error>;
 
 fn tokens(expires_in: Option<u32>) -> Answer {
     let access_token = SecretText::new("2YotnFZFEjr1zCsicMWpAA");
-    Ok(Outcome::Tokens(Tokens { access_token, expires_in, refresh_token: None, scope: "", wider: false }))
+    Ok(Outcome::Tokens(Tokens { access_token, expires_in, refresh_token: None, scope: "" }))
 }
 
 fn denied(error: &'static str) -> Answer {

@@ -18,19 +18,25 @@ pub(super) enum Piece {
     Literal,
 }
 
-/// What is due.
+/// What is due. The values are such that a bit tells several of them apart: firmware takes less so.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum State {
-    Value,
-    /// What stands between a name and its value.
-    Colon,
-    /// The first name or element of what was just opened, or its end.
-    First,
-    /// What follows a value: the next name or element, or the end of what it stands in.
-    After,
+    Value = 0,
     /// Nothing any more, as there was a fault.
-    Failed,
+    Failed = 2,
+    /// The first name or element of what was just opened, or its end.
+    First = WITHIN,
+    /// What follows a value: the next name or element behind this byte, or the end of what it stands in.
+    After = b',',
+    /// What stands between a name and its value: this byte.
+    Colon = b':',
 }
+
+/// The bit of [`State::First`] and [`State::After`].
+const WITHIN: u8 = 4;
+/// The bit of [`State::After`] and [`State::Colon`].
+const PUNCTUATION: u8 = 0x20;
 
 /// A place in a document. A fault is kept here, and nothing goes further then: so a step answers with no more than a register
 /// holds, and what calls it need not look for faults before the end.
@@ -70,50 +76,41 @@ impl<'a> Cursor<'a> {
 
     /// Passes the next piece.
     pub(super) fn step(&mut self) -> Option<Piece> {
-        match self.state {
-            State::Value => {}
-            State::Colon => {
-                self.next_byte();
-                if !self.takes(b':', b':') {
-                    return self.unexpected();
-                }
-            }
-            State::First | State::After if !self.is_root() => {
-                let object = self.in_object();
-                if self.next_byte() == if object { b'}' } else { b']' } {
-                    self.open >>= 1;
-                    return self.pass(self.at, self.at.wrapping_add(1), Piece::Close);
-                }
-                if self.state == State::After && !self.takes(b',', b',') {
-                    return self.unexpected();
-                }
-                if object {
-                    if self.next_byte() != b'"' {
-                        return self.unexpected();
-                    }
-                    self.string()?;
-                    self.state = State::Colon;
-                    return Some(Piece::Name);
-                }
-            }
-            _ => return self.out_of_turn(),
+        let state = self.state as u8;
+        let within = state & WITHIN != 0;
+        if within && self.is_root() || self.state == State::Failed {
+            return self.out_of_turn();
         }
-        let byte = self.next_byte();
-        let start = self.at;
-        let piece = match byte {
-            b'"' => {
-                self.string()?;
-                Piece::String
+        let mut byte = self.next_byte();
+        let name_is_due = within && self.in_object();
+        // A brace is a bracket with one more bit.
+        if within && byte == b']' | u8::from(name_is_due) << 5 {
+            self.open >>= 1;
+            return self.pass_byte(State::After, Piece::Close);
+        }
+        if state & PUNCTUATION != 0 {
+            if byte != state {
+                return self.unexpected();
             }
+            self.at = self.at.wrapping_add(1);
+            byte = self.next_byte();
+        }
+        self.start = self.at;
+        if byte == b'"' {
+            self.string()?;
+            self.state = if name_is_due { State::Colon } else { State::After };
+            return Some(if name_is_due { Piece::Name } else { Piece::String });
+        }
+        if name_is_due {
+            return self.unexpected();
+        }
+        let piece = match byte {
             b'{' | b'[' => {
                 if self.open >> 1 >> self.limits.depth != 0 {
                     return self.fail(Fault::Depth);
                 }
-                self.open = self.open << 1 | u32::from(byte == b'{');
-                self.start = start;
-                self.at = start.wrapping_add(1);
-                self.state = State::First;
-                return Some(Piece::Open);
+                self.open = self.open << 1 | u32::from(byte >> 5 & 1);
+                return self.pass_byte(State::First, Piece::Open);
             }
             b'-' | b'0'..=b'9' => {
                 self.number()?;
@@ -124,14 +121,15 @@ impl<'a> Cursor<'a> {
                 Piece::Literal
             }
         };
-        self.pass(start, self.at, piece)
+        self.state = State::After;
+        Some(piece)
     }
 
-    /// What lies between was passed, and was a value or the end of one.
-    pub(super) const fn pass(&mut self, start: usize, end: usize, piece: Piece) -> Option<Piece> {
-        self.start = start;
-        self.at = end;
-        self.state = State::After;
+    /// A bracket or brace was passed.
+    const fn pass_byte(&mut self, state: State, piece: Piece) -> Option<Piece> {
+        self.start = self.at;
+        self.at = self.at.wrapping_add(1);
+        self.state = state;
         Some(piece)
     }
 
@@ -195,18 +193,20 @@ impl<'a> Cursor<'a> {
     }
 
     fn four_digits(&mut self) -> u32 {
-        let mut unit = 0;
-        for _ in 0..4 {
-            let digit = match self.take() {
-                digit @ b'0'..=b'9' => digit.wrapping_sub(b'0'),
-                letter => (letter | 0x20).wrapping_sub(b'a').saturating_add(10),
-            };
-            if digit > 15 {
-                return NONE;
+        // The one is pushed out of sixteen bits by the last digit.
+        let mut unit = 1u32;
+        while unit >> 16 == 0 {
+            let mut digit = u32::from(self.take()).wrapping_sub(b'0'.into());
+            if digit > 9 {
+                // Letters, as if they followed the digits.
+                digit = (digit | 0x20).wrapping_sub((b'a' - b'0' - 10).into());
+                if digit.wrapping_sub(10) > 5 {
+                    return NONE;
+                }
             }
-            unit = unit << 4 | u32::from(digit);
+            unit = unit << 4 | digit;
         }
-        unit
+        unit & 0xffff
     }
 
     /// A character of several bytes, of which `lead` is the first: in its shortest form alone.
@@ -282,18 +282,24 @@ impl<'a> Cursor<'a> {
     /// The same after white space.
     pub(super) fn next_byte(&mut self) -> u8 {
         loop {
-            match self.byte() {
-                b' ' | b'\t' | b'\n' | b'\r' => self.at = self.at.wrapping_add(1),
-                byte => return byte,
+            let byte = self.byte();
+            // Tab, line feed and carriage return as a set of bits.
+            if byte != b' ' && (byte > b' ' || 0x2600u32 >> byte & 1 == 0) {
+                return byte;
             }
+            self.at = self.at.wrapping_add(1);
         }
     }
 
     /// Whether the next byte is one of these, which is passed then.
     pub(super) fn takes(&mut self, one: u8, other: u8) -> bool {
-        let takes = self.byte() == one || self.byte() == other;
-        self.at = self.at.wrapping_add(usize::from(takes));
-        takes
+        match self.bytes.get(self.at) {
+            Some(byte) if *byte == one || *byte == other => {
+                self.at = self.at.wrapping_add(1);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Looks at the members that follow the name that was just passed, in its object: refuses another one of that name, and
@@ -316,7 +322,7 @@ impl<'a> Cursor<'a> {
                     break;
                 }
             }
-            if self.is_like(&ahead) {
+            if self.is_like(&mut ahead) {
                 return self.fail(Fault::Duplicate);
             }
         }
@@ -324,7 +330,13 @@ impl<'a> Cursor<'a> {
 
     /// The next byte, or the end, is not what can stand here.
     pub(super) fn unexpected<T>(&mut self) -> Option<T> {
-        self.fail(if self.at < self.bytes.len() { Fault::Syntax } else { Fault::End })
+        self.stray();
+        None
+    }
+
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    const fn stray(&mut self) {
+        self.fail::<()>(if self.at < self.bytes.len() { Fault::Syntax } else { Fault::End });
     }
 
     pub(super) const fn out_of_turn<T>(&mut self) -> Option<T> {
@@ -338,25 +350,26 @@ impl<'a> Cursor<'a> {
         None
     }
 
-    /// Whether two strings that were passed last stand for the same text.
-    pub(super) fn is_like(&self, other: &Self) -> bool {
-        let mut characters = self.characters();
-        let mut others = other.characters();
-        loop {
-            let character = characters.character();
-            if character != others.character() {
-                return false;
+    /// Whether two strings that were passed last stand for the same text. Both stay where they are.
+    pub(super) fn is_like(&mut self, other: &mut Self) -> bool {
+        let behind = (self.at, other.at);
+        self.go_back();
+        other.go_back();
+        let like = loop {
+            let character = self.character();
+            if character != other.character() {
+                break false;
             }
             if character == NONE {
-                return true;
+                break true;
             }
-        }
+        };
+        (self.at, other.at) = behind;
+        like
     }
 
-    /// Before the first character of the string that was passed last.
-    pub(super) const fn characters(&self) -> Self {
-        let mut characters = *self;
-        characters.at = characters.start.wrapping_add(1);
-        characters
+    /// Back before the first character of the string that was passed last.
+    pub(super) const fn go_back(&mut self) {
+        self.at = self.start.wrapping_add(1);
     }
 }

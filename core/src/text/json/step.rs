@@ -135,12 +135,13 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn other_known_member(&mut self, known: &Known) -> Option<usize> {
-        if !self.passes_name() {
+        // Anything else is no end of the document, and is found out then.
+        if self.next()? != Piece::Name {
             return None;
         }
         let mut name = Cursor::new(known.quoted.as_bytes(), Limits::DEFAULT);
         let mut place = 0usize;
-        while name.string().is_some() && !name.is_like(&self.cursor) {
+        while name.string().is_some() && !name.is_like(&mut self.cursor) {
             place = place.wrapping_add(1);
         }
         Some(place)
@@ -155,34 +156,27 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The string that is due. Where it is not ASCII, there may be another text instead that OAuth does not take either.
-    pub(crate) fn ascii_string(&mut self) -> Option<&'a str> {
-        if LARGE {
+    /// The number that is due, as it is written, or the string. Where that is not ASCII, there may be another text instead that
+    /// OAuth does not take either.
+    #[cfg_attr(target_pointer_width = "32", inline(never))]
+    pub(crate) fn ascii_value(&mut self, is_number: bool) -> Option<&'a str> {
+        if LARGE && !is_number {
             return match self.plain_string() {
                 Some(text) => Some(text),
                 None => self.string_text(),
             };
         }
-        self.ascii_scalar(Piece::String)
-    }
-
-    /// The number that is due, as it is written.
-    pub(crate) fn due_number(&mut self) -> Option<&'a str> {
-        self.ascii_scalar(Piece::Number)
-    }
-
-    #[inline(never)]
-    fn ascii_scalar(&mut self, wanted: Piece) -> Option<&'a str> {
-        self.take(wanted)?;
-        let quote = usize::from(wanted == Piece::String);
+        self.take(if is_number { Piece::Number } else { Piece::String })?;
+        let quote = usize::from(!is_number);
         let (start, end) = (self.cursor.start.wrapping_add(quote), self.cursor.at.wrapping_sub(quote));
         let mut text = self.cursor.bytes.get(start..end)?;
         if !text.iter().all(|byte| *byte != b'\\') {
             let scratch = mem::take(&mut self.scratch);
             let mut len = 0usize;
-            let mut characters = self.cursor.characters();
+            // To the closing quote, where it stood.
+            self.cursor.go_back();
             loop {
-                let character = characters.character();
+                let character = self.cursor.character();
                 if character == NONE {
                     break;
                 }
