@@ -24,10 +24,10 @@ async fn fetch(stack: impl TcpConnect<Error: 'static>, secret: &str) -> Result<O
     // In earnest a TLS session goes between the two, and then `Connection::over_tls`.
     let socket = stack.connect(HOST.parse()?).await?;
     let mut server = Connection::over_dangerous_plaintext(socket, HOST);
-    let (mut request, mut buf, mut scratch) = ([0; 256], [0; 1024], [0; 256]);
+    let (mut request, mut buf) = ([0; 256], [0; 1024]);
     let until = Instant::now() + Duration::from_secs(10);
     let response = server.send_async(&flow.request(&mut request)?, &mut buf, || Instant::now() > until).await?;
-    match flow.response(response, &mut scratch)? {
+    match flow.response(response, &mut request)? {
         Outcome::Tokens(tokens) => Ok(tokens.expires_in),
         Outcome::Denied { status, error } => Err(format!("refused with {status}: {}", error.error).into()),
         Outcome::After(said) => Err(format!("busy; come again in {:?} seconds", said.seconds()).into()),

@@ -32,10 +32,10 @@
 //! let flow = ClientCredentials::new(&config)?;
 //!
 //! let mut server = Connection::over_tls(session, "as.example");
-//! let (mut request, mut buf, mut scratch) = ([0; 256], [0; 512], [0; 64]);
+//! let (mut request, mut buf) = ([0; 256], [0; 512]);
 //! let started = seconds();
 //! let response = server.send(&flow.request(&mut request)?, &mut buf, || seconds() - started > 10)?;
-//! if let Outcome::Tokens(tokens) = flow.response(response, &mut scratch)? {
+//! if let Outcome::Tokens(tokens) = flow.response(response, &mut request)? {
 //!     assert_eq!((tokens.access_token.expose(), tokens.expires_in), ("2YotnFZ", Some(600)));
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -57,10 +57,10 @@
 //!     slot: &mut TokenSlot<'_>,
 //!     uptime: fn() -> Uptime,
 //! ) -> Result<(), TooSmall> {
-//!     let (mut request, mut buf, mut scratch) = ([0; 256], [0; 1024], [0; 64]);
+//!     let (mut request, mut buf) = ([0; 256], [0; 1024]);
 //!     match server.send(&flow.request(&mut request)?, &mut buf, || uptime() >= ticket.deadline()) {
 //!         Ok(response) => {
-//!             let answer = flow.response(response, &mut scratch);
+//!             let answer = flow.response(response, &mut request);
 //!             if let Some((_, tokens)) = keeper.answered(ticket, answer, uptime()) {
 //!                 slot.put(tokens.access_token)?;
 //!             }

@@ -32,12 +32,12 @@ async fn fetch(link: Uart) -> Result<(), &'static str> {
     let flow = ClientCredentials::new(&config).map_err(|_| "settings")?;
 
     let mut server = Connection::over_dangerous_plaintext(link, "127.0.0.1");
-    let (mut request, mut buf, mut scratch) = ([0; 256], [0; 1024], [0; 256]);
+    let (mut request, mut buf) = ([0; 256], [0; 1024]);
     let post = flow.request(&mut request).map_err(|_| "too small")?;
     let started = seconds();
     let response =
         server.send_async(&post, &mut buf, || seconds() - started > PATIENCE).await.map_err(Error::reason)?;
-    match flow.response(response, &mut scratch).map_err(|_| "an answer as of no authorization server")? {
+    match flow.response(response, &mut request).map_err(|_| "an answer as of no authorization server")? {
         Outcome::Tokens(tokens) => say("a token, ", "good for seconds: ", tokens.expires_in),
         Outcome::Denied { error, .. } => {
             say("refused: ", error.error, None);

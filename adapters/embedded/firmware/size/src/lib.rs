@@ -69,10 +69,9 @@ pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let config = Config::new(issuer, token_endpoint, client_id, auth)?.with_scope(scope)?;
     let flow = ClientCredentials::new(&config)?;
 
-    let (mut request, mut scratch) = ([0; 256], [0; 64]);
-    let post = flow.request(&mut request)?;
-    let response = size_send(&post);
-    size_keep(&flow.response(response, &mut scratch)?);
+    let mut buf = [0; 256];
+    let response = size_send(&flow.request(&mut buf)?);
+    size_keep(&flow.response(response, &mut buf)?);
     Ok(())
 }
 
