@@ -10,7 +10,7 @@
 //! - a second valid use of a code, or of a refresh token outside its grace window, ends the grant, and nothing else but
 //!   its own client's revocation or an operator does: whoever holds old tokens, with or without the client's credentials;
 //! - a grace window that waits for a lost answer is the confidential client's, and over once its successor was refreshed or
-//!   its access token was seen by introspection;
+//!   an access token that came with it, at whichever time, was seen by introspection;
 //! - no scope is wider than the consent;
 //! - nothing is issued for a locked account, a removed client or an ended grant once that was committed;
 //! - what was revoked or ended is never active again, and introspection says active of exactly what is live;

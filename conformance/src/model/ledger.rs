@@ -63,8 +63,9 @@ pub(super) struct Refresh {
 }
 
 impl Refresh {
-    fn newest(&self) -> Option<&String> {
-        self.accesses.last()?.as_ref()
+    /// Whether it gave this access token, at whichever time it was asked.
+    fn gave(&self, text: &str) -> bool {
+        self.accesses.iter().flatten().any(|gave| gave == text)
     }
 }
 
@@ -303,10 +304,7 @@ impl Ledger {
         };
         ensure(self.policy.grace_until_used, "a grace window was ended that does not wait")?;
         let text = self.accesses[token].text.clone();
-        // Before stale answers it is not known in which order they were issued.
-        let (stale, text) = (self.stale, Some(&text));
-        let is_one = |before: &Refresh| before.accesses.iter().any(|gave| gave.as_ref() == text);
-        let before = self.successor_used(|before| before.newest() == text || stale && is_one(before));
+        let before = self.successor_used(|before| before.gave(&text));
         before.ok_or("a grace window was ended by a token of no refresh")?.successor_seen = Some(facts.now);
         Ok(())
     }
@@ -426,8 +424,7 @@ impl Ledger {
     fn is_forgotten(&self, facts: &Facts) -> bool {
         let revoked = match facts.asked {
             Asked::Refresh { token, .. } => {
-                let gave = |text: &String| self.refreshes[token].accesses.iter().flatten().any(|gave| gave == text);
-                self.accesses.iter().any(|access| access.revoked && gave(&access.text))
+                self.accesses.iter().any(|access| access.revoked && self.refreshes[token].gave(&access.text))
             }
             _ => false,
         };
@@ -530,7 +527,7 @@ impl Ledger {
         let active = said.active.ok_or("introspection does not say whether the token is active")?;
         let live = facts.live_when_loaded && facts.now < access.expires;
         ensure(live || !active, "active, though revoked, ended or expired")?;
-        let refresh = self.refreshes.iter().find(|refresh| refresh.newest() == Some(&access.text));
+        let refresh = self.refreshes.iter().find(|refresh| refresh.gave(&access.text));
         let waits =
             |refresh: &Refresh| self.grants[refresh.grant].client == CONFIDENTIAL && refresh.successor_used.is_none();
         let open = self.policy.grace_until_used && refresh.is_some_and(waits);

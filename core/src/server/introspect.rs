@@ -2,8 +2,8 @@
 //!
 //! Only access tokens are ever active: a refresh token that a resource server is shown must not pass for one.
 //!
-//! Where the grace window of rotation waits for a lost answer ([`super::Policy::grace_until_used`]), an access token that is
-//! seen here proves that the answer arrived: the window ends, by one commit in each rotation.
+//! Where the grace window of rotation waits for a lost answer ([`super::Policy::grace_until_used`]), an access token of that
+//! rotation that is seen here proves that an answer arrived: the window ends, by one commit in each rotation.
 
 use super::caller::Caller;
 use super::change::{Found, Key, Version, sha256};
@@ -106,26 +106,28 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, found: &Found<'_>) -> Step<'r> {
         Err(fault) => return m.refuse(fault),
     };
     let then = Outcome::Introspected(Some(active));
-    match ends_grace(&m, &grant, found) {
+    match ends_grace(&m, &grant, &active, found) {
         Some((grant, transition)) => Step::Commit(NeedCommit { m, grant, transition, then }),
         None => m.reply(then),
     }
 }
 
-/// What ends the grace window, if it waits for a use of this very token.
-fn ends_grace(m: &Machine<'_>, grant: &Kept, found: &Found<'_>) -> Option<(Kept, Transition)> {
+/// What ends the grace window, if it waits for a use of what the last rotation gave: of any access token, as the answer to
+/// a retry has another one than the answer before, and any of the answers may be the one that arrived.
+fn ends_grace(m: &Machine<'_>, grant: &Kept, active: &Active, found: &Found<'_>) -> Option<(Kept, Transition)> {
     let Flow::Introspect(Request { presented: Some(presented), local: false, .. }) = m.flow else { return None };
     if !m.server.policy.grace_until_used || grant.rotated_by.is_none() || grant.seen_at.is_some() {
         return None;
     }
-    let key = m.server.key(grant.server_key)?;
-    let Kept { generation, rotated_at, salt, .. } = grant;
-    let newest = match presented {
-        Presented::Signed(token) => key.token_id(token.locator, *generation, *rotated_at, salt).digest(),
-        _ => sha256(&[&key.access_secret(&grant.key.id, *generation, *rotated_at, salt).0]),
-    };
+    let Kept { generation, salt, .. } = grant;
+    // The server's key may have changed between two answers.
+    let mut given = m.server.keys.iter().map(|key| match presented {
+        Presented::Signed(token) => key.token_id(token.locator, *generation, active.issued_at, salt).digest(),
+        _ => sha256(&[&key.access_secret(&grant.key.id, *generation, active.issued_at, salt).0]),
+    });
+    let shown = presented.access()?.id;
     let grant_at = found[0].as_ref().map(|(_, at)| *at)?;
-    let seen = presented.access().is_some_and(|shown| shown.id == newest);
+    let seen = given.any(|given| given == shown);
     seen.then_some((Kept { seen_at: Some(m.now), ..*grant }, Transition::EndGrace { grant_at }))
 }
 

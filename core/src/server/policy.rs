@@ -28,9 +28,9 @@ pub struct Policy {
     /// For how long after a rotation the same request gets the same successor; 0 for never.
     pub refresh_grace: u32,
     /// Whether a client that authenticates gets it even after that, until the successor is known to have arrived: it was
-    /// used to refresh, or introspection was shown its access token, [`refresh_grace`](Self::refresh_grace) ago. Who comes in the
-    /// second half of that access token's life, or later, gets another one beside the same successor; then it is the use of this
-    /// newest one that ends the window.
+    /// used to refresh, or introspection was shown an access token that came with it, [`refresh_grace`](Self::refresh_grace) ago.
+    /// Who comes in the second half of that access token's life, or later, gets another one beside the same successor; the use
+    /// of either ends the window.
     ///
     /// For clients that may lose an answer and come back hours later. Nothing is opened to who holds an old refresh token
     /// alone, and [RFC 9700 section 4.14.2](https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2) asks for rotation only of

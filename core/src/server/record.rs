@@ -222,11 +222,12 @@ records! {
         server_key: [u8],
         /// How often it was refreshed.
         generation: [u32],
-        /// When the current generation began.
+        /// When the newest tokens of the current generation were made: when it began, or when a late retry got another access
+        /// token.
         rotated_at: [UnixTime],
         /// The refresh that made the current generation: SHA-256 over client, token, scope and resource.
         rotated_by: [Option<Digest>],
-        /// When introspection first saw the access token of that refresh in use, where the grace window waits for it; where it
+        /// When introspection first saw an access token of that refresh in use, where the grace window waits for it; where it
         /// does not, when the refresh came.
         seen_at: [Option<UnixTime>] default,
     }

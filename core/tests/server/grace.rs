@@ -126,12 +126,41 @@ fn rfc9700_4_14_2_02_an_old_token_is_reuse_once_an_api_was_shown_its_successors_
 }
 
 #[test]
+fn a_thief_that_retries_does_not_keep_the_window_open_beside_a_device_that_uses_what_it_got_first() {
+    for format in [AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(valetkey::jose::Algorithm::Es256)] {
+        for [retried_by, seen_by] in [[&[1][..], &[1]], [&[2, 1], &[2, 1]], [&[2, 1], &[1, 2]]] {
+            let mut w = world();
+            w.store.change_client("web", |client| client.access_token = format);
+            let (stolen, of_the_device) = rotated(&mut w, "web");
+            w.server = server(Policy::EMBEDDED, retried_by);
+            w.now += 5 * HOUR;
+            let of_the_thief = w.refresh("web", &stolen.refresh());
+            assert!(of_the_thief.access() != of_the_device.access() && w.active(&of_the_thief.access()));
+            // The life of the device's is over only in three hours.
+            w.server = server(Policy::EMBEDDED, seen_by);
+            assert_eq!(w.introspect("rs", &of_the_device.access()).json()["active"], true);
+            assert_eq!(w.store.events.last(), Some(&EventKind::GraceEnded), "{format:?}");
+            w.now += 60;
+            ends_the_grant(&mut w, "web", &stolen.refresh());
+            assert!(!w.active(&of_the_thief.access()));
+        }
+    }
+}
+
+#[test]
 fn what_the_device_had_before_proves_nothing() {
     let mut w = world();
     let (first, second) = rotated(&mut w, "web");
     w.now += HOUR;
     assert_eq!(w.introspect("rs", &first.access()).json()["active"], true, "of its eight hours two are left");
     assert_eq!(w.introspect("rs", &first.refresh()).json()["active"], false);
+    assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
+    // Not either where the rotation came within the second in which it was issued.
+    let mut w = world();
+    let first = w.tokens("web");
+    let second = w.refresh("web", &first.refresh());
+    assert_eq!(w.introspect("rs", &first.access()).json()["active"], true);
+    w.now += HOUR;
     assert_eq!(w.refresh("web", &first.refresh()).refresh(), second.refresh());
 }
 
