@@ -5,7 +5,7 @@ use crate::world::{Done, World, credentials, server};
 use valetkey::server::change::EventKind;
 use valetkey::server::fault::Fault;
 use valetkey::server::record::{AccessTokenFormat, GrantState};
-use valetkey::server::{FormRequest, Policy, SCRATCH, Step, introspect};
+use valetkey::server::{FormRequest, Policy, SCRATCH, Step, introspect, token};
 use valetkey::wire::header::Header;
 
 const HOUR: u64 = 3_600;
@@ -342,4 +342,63 @@ fn a_window_that_did_not_wait_waits_under_no_later_policy() {
     w.server = server(Policy::EMBEDDED, &[1]);
     w.now += 5 * HOUR;
     ends_the_grant(&mut w, "web", &first.refresh());
+}
+
+/// What a client's access tokens are, before a rotation and when it is retried.
+const KINDS: [[AccessTokenFormat; 2]; 2] = {
+    let (opaque, signed) = (AccessTokenFormat::Opaque, AccessTokenFormat::Jwt(valetkey::jose::Algorithm::Es256));
+    [[signed, opaque], [opaque, signed]]
+};
+
+#[test]
+fn a_retry_gives_a_token_that_is_good_though_the_client_has_another_kind_by_now() {
+    for (policy, client, after) in [(Policy::OAUTH21, "app", 9), (Policy::EMBEDDED, "web", 3 * HOUR)] {
+        for [before, now] in KINDS {
+            let mut w = World::new();
+            w.server = server(policy, &[1]);
+            w.store.change_client(client, |client| client.access_token = before);
+            let (first, second) = rotated(&mut w, client);
+            w.store.change_client(client, |client| client.access_token = now);
+            w.now += after;
+            let again = w.refresh(client, &first.refresh());
+            assert_eq!((again.status, again.refresh()), (200, second.refresh()), "{before:?}");
+            let told = w.introspect("rs", &again.access()).json();
+            assert_eq!(told["active"], true, "{before:?}");
+            assert_eq!(told["exp"], w.now + again.json()["expires_in"].as_u64().unwrap());
+            assert_eq!(again.json()["expires_in"], u64::from(policy.access_lifetime) - after, "it is no newer token");
+            // From then on nothing is written, and the window is as long as ever.
+            let commits = w.counts.commits;
+            assert_eq!(w.refresh(client, &first.refresh()).refresh(), second.refresh());
+            assert_eq!(w.counts.commits, commits);
+            w.now += if client == "web" { 60 } else { 1 };
+            ends_the_grant(&mut w, client, &first.refresh());
+            assert!(!w.active(&again.access()) && !w.active(&second.access()));
+        }
+    }
+}
+
+#[test]
+fn two_retries_at_once_after_a_change_of_kind_get_the_same_token() {
+    let [signed, opaque] = KINDS[0];
+    let mut w = world();
+    w.store.change_client("web", |client| client.access_token = signed);
+    let (first, _) = rotated(&mut w, "web");
+    w.store.change_client("web", |client| client.access_token = opaque);
+    let (header, body) = credentials("web", &[("grant_type", "refresh_token"), ("refresh_token", &first.refresh())]);
+    let mut rooms = [[0; SCRATCH]; 2];
+    let mut steps = Vec::new();
+    for room in &mut rooms {
+        let authorization = header.as_deref().map_or(Header::Absent, Header::One);
+        let (now, seed) = (w.now(), w.entropy());
+        let request = FormRequest { authorization, content_type: FORM, body: body.as_bytes() };
+        let mut step = token(w.server, &request, now, seed, room);
+        while !matches!(step, Step::Commit(_)) {
+            assert!(!matches!(step, Step::Reply(_)), "nothing is written");
+            step = w.advance(step);
+        }
+        steps.push(step);
+    }
+    let [one, other] = [steps.remove(0), steps.remove(0)].map(|step| w.finish(step));
+    assert_eq!((one.status, one.access(), one.refresh()), (200, other.access(), other.refresh()));
+    assert!(w.active(&one.access()));
 }

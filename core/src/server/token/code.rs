@@ -117,10 +117,11 @@ fn redeem(
 ) -> Result<Decision, Fault> {
     let Redeemed { locator, code_key, code, code_at, grant_at, mut kept } = redeemed;
     let ends = kept.issued_at.plus(m.server.policy.grant_lifetime);
-    let terms = super::decide(m, request, Asking::Code, &mut kept, found, ends)?;
+    let given = super::decide(m, request, Asking::Code, &mut kept, found, ends)?;
+    let terms = given.terms;
     kept.state = GrantState::Live;
     kept.expires_at = if terms.refresh { ends } else { terms.access_ends };
-    let (access, tokens) = super::next_generation(m, request, locator, &mut kept, &terms)?;
+    let (access, tokens) = super::next_generation(m, locator, &mut kept, &given)?;
     let code = KeptCode {
         key: code_key,
         redirect_uri: m.scratch.keep(code.redirect_uri).map_err(|_| Fault::Scratch)?,

@@ -30,6 +30,16 @@ pub(super) struct Request {
     refresh_token: Span,
     scope: Span,
     resource: Span,
+    /// The record of the access token that a retried refresh gives once more, where that is to be looked at too.
+    given: Option<Key>,
+}
+
+/// What a kept grant gives now.
+#[derive(Clone, Copy)]
+struct Given {
+    terms: Terms,
+    scope: Span,
+    resource: Span,
 }
 
 /// Tokens to be shown once their change is applied; made from these facts when the reply is written.
@@ -89,6 +99,7 @@ impl Request {
         refresh_token: Span::EMPTY,
         scope: Span::EMPTY,
         resource: Span::EMPTY,
+        given: None,
     };
 }
 
@@ -98,7 +109,9 @@ fn read(request: &FormRequest<'_>, scratch: &mut Scratch<'_>) -> Result<(Caller,
     let names = ["grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "scope", "resource"];
     let [grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource] =
         params::take(form, names, scratch)?;
-    Ok((caller, Request { grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource }))
+    let request =
+        Request { grant_type, code, redirect_uri, code_verifier, refresh_token, scope, resource, given: None };
+    Ok((caller, request))
 }
 
 /// The client is known and authenticated: on to the grant.
@@ -159,8 +172,9 @@ fn decide(
     kept: &mut Kept,
     found: &Found<'_>,
     grant_ends: UnixTime,
-) -> Result<Terms, Fault> {
+) -> Result<Given, Fault> {
     let account_live = look_at_account(m, kept, found);
+    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
     let ask = Issuance {
         asking,
         confidential: m.caller.confidential,
@@ -169,57 +183,53 @@ fn decide(
         client_resource: m.text(m.caller.resource),
         consented_scope: m.text(kept.scope),
         consented_resource: m.text(kept.resource),
-        scope: m.text(asked(request.scope, kept.scope)),
-        resource: m.text(asked(request.resource, kept.resource)),
+        scope: m.text(scope),
+        resource: m.text(resource),
         account_live,
         grant_ends,
     };
-    m.server.policy.decide(&ask, m.now)
+    Ok(Given { terms: m.server.policy.decide(&ask, m.now)?, scope, resource })
 }
 
 /// Issues in the grant's current generation: by whose key and when its tokens are made, and the record of its access token.
 fn next_generation(
     m: &mut Machine<'_>,
-    request: &Request,
     locator: Locator,
     kept: &mut Kept,
-    terms: &Terms,
+    given: &Given,
 ) -> Result<(Option<KeptAccess>, Tokens), Fault> {
-    let server_key = m.server.current_key()?;
     kept.rotated_at = m.now;
-    kept.server_key = server_key.id();
-    let tokens = generation(m, request, locator, kept, terms)?;
+    kept.server_key = m.server.current_key()?.id();
+    let tokens = generation(m, locator, kept, given)?;
     let access = match tokens.access {
         AccessToken::Signed { .. } => None,
-        AccessToken::Drawn | AccessToken::Derived => {
-            let secret = server_key.access_secret(&kept.key.id, kept.generation, m.now, &kept.salt);
-            Some(KeptAccess {
-                key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
-                scope: tokens.scope,
-                resource: asked(request.resource, kept.resource),
-                issued_at: m.now,
-                expires_at: terms.access_ends,
-            })
-        }
+        AccessToken::Drawn | AccessToken::Derived => Some(access_record(m, kept, given)?),
     };
     Ok((access, tokens))
 }
 
 /// The tokens of the grant's current generation, all computed from it.
-fn generation(
-    m: &mut Machine<'_>,
-    request: &Request,
-    locator: Locator,
-    kept: &Kept,
-    terms: &Terms,
-) -> Result<Tokens, Fault> {
+fn generation(m: &mut Machine<'_>, locator: Locator, kept: &Kept, given: &Given) -> Result<Tokens, Fault> {
     let Kept { server_key, generation, rotated_at, salt, .. } = *kept;
-    let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
+    let Given { terms, scope, resource } = *given;
     let id = m.server.key(server_key).ok_or(Fault::NoServerKey)?.token_id(locator, generation, rotated_at, &salt);
     let facts = Facts { id, scope, resource, issued_at: rotated_at, expires_at: terms.access_ends };
     let access = access_token(m, kept, &facts, AccessToken::Derived)?;
     let expires_in = terms.access_ends.since(m.now);
     Ok(Tokens { locator, access, refresh: terms.refresh, server_key, generation, rotated_at, salt, expires_in, scope })
+}
+
+/// The record of the current generation's opaque access token.
+fn access_record(m: &Machine<'_>, kept: &Kept, given: &Given) -> Result<KeptAccess, Fault> {
+    let server_key = m.server.key(kept.server_key).ok_or(Fault::NoServerKey)?;
+    let secret = server_key.access_secret(&kept.key.id, kept.generation, kept.rotated_at, &kept.salt);
+    Ok(KeptAccess {
+        key: Key { kind: Kind::Access, id: sha256(&[&secret.0]) },
+        scope: given.scope,
+        resource: given.resource,
+        issued_at: kept.rotated_at,
+        expires_at: given.terms.access_ends,
+    })
 }
 
 /// The access token in the format of its client, a signed one without its signature.

@@ -6,16 +6,16 @@
 //! was lost for long brings a new access token. <https://www.rfc-editor.org/rfc/rfc6749#section-6>,
 //! <https://www.rfc-editor.org/rfc/rfc9700#section-4.14.2>
 
-use super::{Request, Tokens, presented};
+use super::{Given, Request, Tokens, presented};
 use crate::server::change::{EventKind, Found, Key, Version, sha256};
 use crate::server::credential::{Locator, Presented, refresh_is_ours};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
 use crate::server::policy::{Asking, Terms};
-use crate::server::record::{Digest, Grant, GrantState, Record};
+use crate::server::record::{AccessTokenFormat, Digest, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
 use crate::server::sign::issue;
-use crate::server::step::{Machine, NeedCommit, Step, Transition, usable};
+use crate::server::step::{Flow, Machine, NeedCommit, Step, Transition, usable};
 use crate::time::UnixTime;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
@@ -23,7 +23,7 @@ pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
         return m.refuse(Fault::GrantNotAllowed);
     }
     match read(&m, request) {
-        Ok(token) => m.load([Some(token.locator.grant()), None, None]),
+        Ok(token) => m.load([Some(token.locator.grant()), request.given, None]),
         Err(fault) => m.refuse(fault),
     }
 }
@@ -51,10 +51,11 @@ pub(super) fn loaded<'r>(mut m: Machine<'r>, request: &Request, found: &Found<'_
         Ok(Decision::End(grant, transition)) => {
             Step::Commit(NeedCommit { m, grant, transition, then: Outcome::Refused(Fault::SpentRefreshToken) })
         }
-        Ok(Decision::Account(key)) => {
-            m.account = Some(key);
+        Ok(Decision::Look(account, given)) => {
+            let request = Request { given, ..*request };
+            (m.account, m.flow) = (account, Flow::Token(request));
             m.scratch.wind_back(mark);
-            begin(m, request)
+            begin(m, &request)
         }
         Err(fault) => m.refuse(fault),
     }
@@ -66,8 +67,9 @@ enum Decision {
     End(Kept, Transition),
     /// The successor once more; nothing is written.
     Grace(Tokens),
-    /// As nothing is written, no commit would hold the account: look at it together with the grant.
-    Account(Key),
+    /// As nothing is written, no commit would hold the account: look at it together with the grant, and at the record of the
+    /// access token that is given once more, if it is to have one.
+    Look(Option<Key>, Option<Key>),
 }
 
 fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<Decision, Fault> {
@@ -77,12 +79,12 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     check_token(m, &token, &grant, &grant_key)?;
     let mut kept = Kept::keep(grant_key, &grant, &mut m.scratch)?;
     let ends = kept.expires_at;
-    let terms = super::decide(m, request, Asking::Refresh, &mut kept, found, ends)?;
+    let given = super::decide(m, request, Asking::Refresh, &mut kept, found, ends)?;
     // From here on the request is valid, and state decides.
     usable(kept.state, kept.expires_at, m.now)?;
     let same = same_request(m, request);
     if token.generation != kept.generation {
-        return older(m, request, token, kept, grant_at, (same, terms));
+        return older(m, request, (token, same), (kept, grant_at), given, found);
     }
     if m.now >= kept.rotated_at.plus(m.server.policy.refresh_idle) {
         return Err(Fault::ExpiredGrant);
@@ -91,7 +93,7 @@ fn decide(m: &mut Machine<'_>, request: &Request, found: &Found<'_>) -> Result<D
     kept.rotated_by = Some(same);
     // Where the window does not wait, it is as if the use were seen at once, whatever the policy is later.
     kept.seen_at = if waits_for_use(m) { None } else { Some(m.now) };
-    let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
+    let (access, tokens) = super::next_generation(m, token.locator, &mut kept, &given)?;
     Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens))
 }
 
@@ -116,10 +118,10 @@ fn check_token(m: &Machine<'_>, token: &Token, grant: &Grant<'_>, grant_key: &Ke
 fn older(
     m: &mut Machine<'_>,
     request: &Request,
-    token: Token,
-    mut kept: Kept,
-    grant_at: Version,
-    (same, terms): (Digest, Terms),
+    (token, same): (Token, Digest),
+    (mut kept, grant_at): (Kept, Version),
+    given: Given,
+    found: &Found<'_>,
 ) -> Result<Decision, Fault> {
     let policy = &m.server.policy;
     let direct = token.generation.checked_add(1) == Some(kept.generation);
@@ -138,19 +140,41 @@ fn older(
         // of this request may still come. So it gets another one beside the same successor; but the window counts from then
         // on, so that this is for those alone which count from the use.
         let unseen = waits && kept.seen_at.is_none();
-        if unseen && access_ends.since(m.now) < terms.access_ends.since(m.now) / 2 {
-            let (access, tokens) = super::next_generation(m, request, token.locator, &mut kept, &terms)?;
+        if unseen && access_ends.since(m.now) < given.terms.access_ends.since(m.now) / 2 {
+            let (access, tokens) = super::next_generation(m, token.locator, &mut kept, &given)?;
             return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
         }
-        if let (Some(account), None) = (kept.account_key(&m.scratch), m.account) {
-            return Ok(Decision::Account(account));
-        }
-        let terms = Terms { access_ends, refresh: true };
-        return Ok(Decision::Grace(super::generation(m, request, token.locator, &kept, &terms)?));
+        let given = Given { terms: Terms { access_ends, ..given.terms }, ..given };
+        return again(m, request, token.locator, (kept, grant_at), given, found);
     }
     kept.state = GrantState::Ended;
     let transition = Transition::End { grant_at, what: EventKind::RefreshReplayed };
     Ok(Decision::End(kept, transition))
+}
+
+/// The successor once more, with the access token that came with it.
+fn again(
+    m: &mut Machine<'_>,
+    request: &Request,
+    locator: Locator,
+    (kept, grant_at): (Kept, Version),
+    given: Given,
+    found: &Found<'_>,
+) -> Result<Decision, Fault> {
+    let access = match m.caller.access_token {
+        AccessTokenFormat::Opaque => Some(super::access_record(m, &kept, &given)?),
+        AccessTokenFormat::Jwt(_) => None,
+    };
+    let (account, key) = (kept.account_key(&m.scratch), access.map(|access| access.key));
+    if account != m.account || key != request.given {
+        return Ok(Decision::Look(account, key));
+    }
+    // Without a record its client's tokens were signed ones. They had none, and an opaque one is good for nothing without.
+    if access.is_some() && found[1].is_none() && m.now < given.terms.access_ends {
+        let tokens = super::generation(m, locator, &kept, &given)?;
+        return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
+    }
+    Ok(Decision::Grace(super::generation(m, locator, &kept, &given)?))
 }
 
 /// Whether a grace window of this client waits until what it gave was used.
