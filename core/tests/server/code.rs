@@ -267,8 +267,8 @@ fn a_scope_that_the_client_lost_is_not_given() {
     let mut w = World::new();
     let code = w.code("web");
     w.store.change_client("web", |client| client.scope = "read".into());
-    assert_eq!(w.redeem("web", &code).error(), "invalid_scope");
-    assert_eq!(redeem(&mut w, "web", &code, &[("scope", "read")]).status, 200);
+    assert_eq!(redeem(&mut w, "web", &code, &[("scope", "write")]).error(), "invalid_scope");
+    assert_eq!(w.redeem("web", &code).text("scope"), "read");
 }
 
 #[test]

@@ -402,3 +402,18 @@ fn two_retries_at_once_after_a_change_of_kind_get_the_same_token() {
     assert_eq!((one.status, one.access(), one.refresh()), (200, other.access(), other.refresh()));
     assert!(w.active(&one.access()));
 }
+
+#[test]
+fn a_retry_says_the_scope_of_the_token_that_it_gives_once_more() {
+    for format in [AccessTokenFormat::Opaque, KINDS[0][0]] {
+        let mut w = world();
+        w.store.change_client("web", |client| client.access_token = format);
+        let (first, second) = rotated(&mut w, "web");
+        assert_eq!(second.text("scope"), "read write");
+        w.store.change_client("web", |client| client.scope = "read".into());
+        let again = w.refresh("web", &first.refresh());
+        assert_eq!((again.status, again.refresh()), (200, second.refresh()));
+        assert_eq!(again.text("scope"), w.introspect("rs", &again.access()).text("scope"), "{format:?}");
+        assert_eq!(w.refresh("web", &again.refresh()).text("scope"), "read");
+    }
+}

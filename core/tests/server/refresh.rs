@@ -175,6 +175,39 @@ fn rfc6749_6_04_rfc6749_6_05_rfc6749_3_3_02_oauth21_4_3_3_01_a_narrowed_refresh_
 }
 
 #[test]
+fn rfc6749_3_3_02_a_client_that_lost_scope_gets_what_is_left_of_it_and_is_told() {
+    for (asked, left) in [("", "write"), ("read write", "write"), ("write", "write"), ("write read", "write")] {
+        let mut w = World::new();
+        let tokens = w.tokens("web");
+        w.store.change_client("web", |client| client.scope = "admin write".into());
+        let asked = [("scope", asked)];
+        let less = refresh_with(&mut w, "web", &tokens.refresh(), &asked);
+        assert_eq!((less.status, less.text("scope").as_str()), (200, left), "{asked:?}");
+        assert_eq!(w.introspect("rs", &less.access()).text("scope"), left);
+        // The grant is what it was: with the scope back, the client has it again.
+        assert_eq!(w.store.grant().1.scope, "read write");
+        w.store.change_client("web", |client| client.scope = "read write admin".into());
+        assert_eq!(w.refresh("web", &less.refresh()).text("scope"), "read write");
+    }
+}
+
+#[test]
+fn a_client_that_lost_all_the_scope_that_is_asked_for_is_refused_and_loses_no_grant() {
+    for asked in ["", "read", "read write"] {
+        let mut w = World::new();
+        let tokens = w.tokens("web");
+        w.store.change_client("web", |client| client.scope = "admin".into());
+        let done = refresh_with(&mut w, "web", &tokens.refresh(), &[("scope", asked)]);
+        assert_eq!((done.status, done.error().as_str()), (400, "invalid_scope"), "{asked}");
+        // What was not consented to is not passed over, be it the client's or not.
+        let done = refresh_with(&mut w, "web", &tokens.refresh(), &[("scope", "read admin")]);
+        assert_eq!(done.error(), "invalid_scope");
+        w.store.change_client("web", |client| client.scope = "read write".into());
+        assert_eq!(w.refresh("web", &tokens.refresh()).text("scope"), "read write");
+    }
+}
+
+#[test]
 fn rfc9700_4_14_2_01_consent_to_less_is_what_a_refresh_is_bound_to() {
     let mut w = World::new();
     w.person = Person::ApprovesOnly("alice", "read");

@@ -165,8 +165,11 @@ fn presented(m: &Machine<'_>, span: Span, absent: Fault, unknown: Fault) -> Resu
 }
 
 /// Asks the matrix for what a kept grant may give now.
+///
+/// What its client is registered for may have become less since the grant was made. Then it gives what is left of what was
+/// asked for, and the response says so: <https://www.rfc-editor.org/rfc/rfc6749#section-3.3>. The grant stays as it is.
 fn decide(
-    m: &Machine<'_>,
+    m: &mut Machine<'_>,
     request: &Request,
     asking: Asking,
     kept: &mut Kept,
@@ -175,6 +178,9 @@ fn decide(
 ) -> Result<Given, Fault> {
     let account_live = look_at_account(m, kept, found);
     let (scope, resource) = (asked(request.scope, kept.scope), asked(request.resource, kept.resource));
+    // Beyond the consent nothing is passed over: the matrix refuses it.
+    let consented = scope::is_subset(m.text(scope), m.text(kept.scope));
+    let scope = if consented { left_to_client(m, scope)? } else { scope };
     let ask = Issuance {
         asking,
         confidential: m.caller.confidential,
@@ -189,6 +195,23 @@ fn decide(
         grant_ends,
     };
     Ok(Given { terms: m.server.policy.decide(&ask, m.now)?, scope, resource })
+}
+
+/// What the client is registered for of a scope. Where that is nothing, the scope itself, for the matrix to refuse.
+fn left_to_client(m: &mut Machine<'_>, scope: Span) -> Result<Span, Fault> {
+    let own = m.caller.scope;
+    if scope::is_subset(m.text(scope), m.text(own)) {
+        return Ok(scope);
+    }
+    let left = m.scratch.compose(|kept, w| {
+        for word in scope::words(kept.text(scope)).filter(|word| scope::contains(kept.text(own), word)) {
+            if !w.is_empty() {
+                w.push(' ');
+            }
+            w.push_str(word);
+        }
+    });
+    left.map(|left| if left.is_empty() { scope } else { left }).map_err(|_| Fault::Scratch)
 }
 
 /// Issues in the grant's current generation: by whose key and when its tokens are made, and the record of its access token.

@@ -158,7 +158,7 @@ fn again(
     request: &Request,
     locator: Locator,
     (kept, grant_at): (Kept, Version),
-    given: Given,
+    mut given: Given,
     found: &Found<'_>,
 ) -> Result<Decision, Fault> {
     let access = match m.caller.access_token {
@@ -169,10 +169,15 @@ fn again(
     if account != m.account || key != request.given {
         return Ok(Decision::Look(account, key));
     }
-    // Without a record its client's tokens were signed ones. They had none, and an opaque one is good for nothing without.
-    if access.is_some() && found[1].is_none() && m.now < given.terms.access_ends {
-        let tokens = super::generation(m, locator, &kept, &given)?;
-        return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
+    match &found[1] {
+        // Its scope is what it was, though the client may have less by now.
+        Some((Record::Access(access), _)) => given.scope = m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?,
+        // Then its client's tokens were signed ones. They had no record, and would be good for nothing without.
+        _ if access.is_some() && m.now < given.terms.access_ends => {
+            let tokens = super::generation(m, locator, &kept, &given)?;
+            return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
+        }
+        _ => {}
     }
     Ok(Decision::Grace(super::generation(m, locator, &kept, &given)?))
 }
