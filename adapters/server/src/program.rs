@@ -90,6 +90,7 @@ pub async fn assemble<S: Store>(
         .with_signing(signing)?
         .with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify)?
         .with_scopes(named)
+        .with_acr_values(config.login.acr.clone())
         .with_verifier(verifier(passwords.clone()));
     let server = Arc::new(server);
 

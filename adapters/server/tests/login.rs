@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Answered, Program};
-use reqwest::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, RETRY_AFTER};
+use reqwest::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, LOCATION, RETRY_AFTER};
 use valetkey::jose::Algorithm;
 use valetkey::server::change::{Change, Committed, Expect, Key, Put, Version};
 use valetkey::server::change_client;
@@ -230,6 +230,9 @@ async fn rfc9470_5_01_rfc9470_6_1_01_a_login_is_of_the_class_that_the_settings_n
         ("", "urn:example:password", false),
     ] {
         let program = Program::start_with(settings).await;
+        let metadata = program.get("/.well-known/oauth-authorization-server", HeaderMap::new()).await.json();
+        let class = (!settings.is_empty()).then(|| serde_json::json!(["urn:example:password"]));
+        assert_eq!(metadata.get("acr_values_supported"), class.as_ref());
         let mut browser = program.browser();
         sign_tokens_of_the_demo(&program).await;
         let page = browser.get(&format!("{}&acr_values={asked}", program.authorize_url())).await;

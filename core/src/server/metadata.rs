@@ -5,6 +5,7 @@ use crate::error::TooSmall;
 use crate::jose::{Algorithm, PublicJwk};
 use crate::text::buf::Writer;
 use crate::text::json::Object;
+use crate::text::scope;
 
 /// The endpoints, as paths under the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,10 @@ pub fn write_metadata<'b>(server: &Server<'_>, scopes: &str, buf: &'b mut [u8]) 
             w.push_str(endpoint.path());
         });
     }
-    if !scopes.is_empty() {
-        json.strings("scopes_supported", crate::text::scope::words(scopes));
+    for (name, words) in [("scopes_supported", scopes), ("acr_values_supported", server.acr_values)] {
+        if !words.is_empty() {
+            json.strings(name, scope::words(words));
+        }
     }
     json.strings("response_types_supported", ["code"]);
     json.strings("response_modes_supported", ["query"]);

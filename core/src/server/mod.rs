@@ -160,6 +160,7 @@ pub struct Server<'r> {
     keys: &'r [ServerKey],
     signing_keys: &'r [Key<'r>],
     default_audience: &'r str,
+    acr_values: &'r str,
     client_keys: Option<ClientKeys>,
 }
 
@@ -203,7 +204,8 @@ impl<'r> Server<'r> {
         if keys.is_empty() || keys.iter().enumerate().any(twice) {
             return Err(BadServer::Keys);
         }
-        Ok(Self { issuer, policy, keys, signing_keys: &[], default_audience: issuer.as_str(), client_keys: None })
+        let (signing_keys, default_audience) = (&[], issuer.as_str());
+        Ok(Self { issuer, policy, keys, signing_keys, default_audience, acr_values: "", client_keys: None })
     }
 
     /// The keys of signed access tokens: the first of an algorithm signs, by the name of its `kid`, and all recognise what
@@ -234,6 +236,27 @@ impl<'r> Server<'r> {
         } else {
             Err(BadServer::Audience)
         }
+    }
+
+    /// The classes (`acr`) of which logins here are, space-separated, for the metadata to name: an API may ask for one of
+    /// them. Without this none is named; it changes nothing else.
+    /// <https://www.rfc-editor.org/rfc/rfc9470#section-7>,
+    /// <https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderMetadata>
+    ///
+    /// ```
+    /// use valetkey::secret::Secret;
+    /// use valetkey::server::{Issuer, Policy, Server, ServerKey, write_metadata};
+    /// let keys = [ServerKey::new(1, Secret::new([7; 32]))];
+    /// let server = Server::new(Issuer::new("https://as.example")?, Policy::OAUTH21, &keys)?;
+    /// let mut buf = [0; 1024];
+    /// let json = write_metadata(&server.with_acr_values("urn:example:password"), "", &mut buf)?;
+    /// assert!(json.contains(r#""acr_values_supported":["urn:example:password"]"#));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn with_acr_values(mut self, acr_values: &'r str) -> Self {
+        self.acr_values = acr_values;
+        self
     }
 
     /// Takes clients that prove who they are by an assertion of theirs ([`record::ClientAuth::PrivateKeyJwt`]), if it is

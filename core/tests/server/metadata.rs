@@ -31,6 +31,18 @@ fn rfc6749_3_2_04_rfc8414_2_02_rfc8414_2_04_rfc8414_3_2_01_rfc9700_2_6_01_the_do
 }
 
 #[test]
+fn the_classes_of_logins_are_named_where_there_are_any() {
+    let keys = [ServerKey::new(1, Secret::new([1; 32]))];
+    let server = |classes| Server::new(issuer(), Policy::OAUTH21, &keys).unwrap().with_acr_values(classes);
+    let named = |classes| -> serde_json::Value {
+        serde_json::from_str(write_metadata(&server(classes), "read", &mut [0; 4096]).unwrap()).unwrap()
+    };
+    assert_eq!(named("").get("acr_values_supported"), None);
+    assert_eq!(named("urn:example:password")["acr_values_supported"], serde_json::json!(["urn:example:password"]));
+    assert_eq!(named("1 phr")["acr_values_supported"], serde_json::json!(["1", "phr"]));
+}
+
+#[test]
 fn rfc6749_3_1_08_rfc6749_3_2_05_rfc6749_3_2_04_rfc7009_2_01_endpoints_are_https_or_on_loopback_without_fragment() {
     let keys = [ServerKey::new(1, Secret::new([1; 32]))];
     let mut served = 0;

@@ -60,6 +60,7 @@ pub struct AuthorizationServer<S> {
     signing: RwLock<Option<Arc<Signing>>>,
     default_audience: Option<String>,
     scopes: String,
+    acr_values: String,
     verifier: Option<Verifier>,
     client_keys: Option<(Algorithms, VerifyBy)>,
     store: S,
@@ -93,6 +94,7 @@ impl<S> AuthorizationServer<S> {
             signing: RwLock::default(),
             default_audience: None,
             scopes: String::new(),
+            acr_values: String::new(),
             verifier: None,
             client_keys: None,
             store,
@@ -105,6 +107,12 @@ impl<S> AuthorizationServer<S> {
     #[must_use]
     pub fn with_scopes(self, scopes: impl Into<String>) -> Self {
         Self { scopes: scopes.into(), ..self }
+    }
+
+    /// The classes of logins that the metadata names, space-separated; none without it. See [`Server::with_acr_values`].
+    #[must_use]
+    pub fn with_acr_values(self, acr_values: impl Into<String>) -> Self {
+        Self { acr_values: acr_values.into(), ..self }
     }
 
     /// How secrets of clients are checked that a person chose
@@ -201,7 +209,7 @@ impl<S> AuthorizationServer<S> {
             None => server,
             Some((algorithms, verify)) => server.and_then(|server| server.with_client_keys(algorithms, verify)),
         };
-        server.expect("it was checked when it was given")
+        server.expect("it was checked when it was given").with_acr_values(&self.acr_values)
     }
 
     /// The public keys that check signed access tokens. <https://www.rfc-editor.org/rfc/rfc7517#section-8.5>
@@ -214,7 +222,8 @@ impl<S> AuthorizationServer<S> {
 
     /// The metadata document. <https://www.rfc-editor.org/rfc/rfc8414#section-3>
     pub fn metadata(&self) -> Response {
-        let mut buf = vec![0; 4096 + 8 * self.issuer().len() + 4 * self.scopes.len()];
+        let said = self.scopes.len() + self.acr_values.len();
+        let mut buf = vec![0; 4096 + 8 * self.issuer().len() + 4 * said];
         let (keys, signing) = (self.keys(), self.signing());
         let signing_keys = signing_keys(signing.as_deref());
         match write_metadata(&self.view(&keys, &signing_keys), &self.scopes, &mut buf) {
