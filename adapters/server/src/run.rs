@@ -62,6 +62,7 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
         aside.spawn(metrics::serve(address, metrics).await?);
     }
     say(&format_args!("Valetkey serves {issuer} on {address}. Ctrl-C stops it."));
+    say(&format_args!("Its profile is {}.", config.profile));
     say(&match &config.db {
         Db::Memory => "Everything is kept in memory and is gone when it stops.\n".to_owned(),
         Db::File(path) => format!("Everything is kept in {}.\n", path.display()),

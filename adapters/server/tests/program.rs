@@ -89,6 +89,23 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
 }
 
 #[test]
+fn it_says_which_profile_it_keeps_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("valetkey.toml");
+    for (settings, profile) in
+        [("", "oauth21"), ("profile = 'oauth21'", "oauth21"), ("profile = 'embedded'", "embedded")]
+    {
+        std::fs::write(&file, settings).unwrap();
+        let mut command = valetkey();
+        let mut child = command.args(["--listen", "127.0.0.1:0"]).env("VALETKEY_CONFIG", &file).spawn().unwrap();
+        let said = BufReader::new(child.stdout.take().unwrap()).lines().nth(1).unwrap().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(said, format!("Its profile is {profile}."), "{settings}");
+    }
+}
+
+#[test]
 fn what_would_not_be_safe_is_refused_with_the_way_out() {
     let listening = refused(valetkey().args(["--listen", "0.0.0.0:0"]));
     assert!(listening.contains("plain HTTP") && listening.contains("--trusted-proxies"), "{listening}");

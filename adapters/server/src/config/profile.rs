@@ -2,6 +2,7 @@
 
 use super::ConfigError;
 use serde::Deserialize;
+use std::fmt;
 use std::num::NonZeroU32;
 use valetkey::server::Policy;
 
@@ -26,6 +27,16 @@ impl Profile {
             Self::Oauth21 => Policy::OAUTH21,
             Self::Embedded => Policy::EMBEDDED,
         }
+    }
+}
+
+/// As the settings name it.
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Oauth21 => "oauth21",
+            Self::Embedded => "embedded",
+        })
     }
 }
 

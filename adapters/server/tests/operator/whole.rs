@@ -45,7 +45,10 @@ fn a_backup_says_that_the_keys_are_not_in_it_and_can_be_opened() {
 fn check_looks_at_settings_database_and_keys() {
     let folder = Folder::new();
     let told = folder.ok(&["check"]);
-    assert!(told.contains("settings      good") && told.matches("not there yet").count() == 2, "{told}");
+    assert!(
+        told.contains("settings      good: profile oauth21\n") && told.matches("not there yet").count() == 2,
+        "{told}"
+    );
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it makes nothing");
     folder.add_client(&["device"]);
     drop(folder.serve());
@@ -53,12 +56,16 @@ fn check_looks_at_settings_database_and_keys() {
     assert!(told.contains("sound: valetkey.db") && told.contains("1 client, 0 users, 0 grants"), "{told}");
     assert!(told.contains("server keys   good: valetkey.key"), "{told}");
     assert!(told.contains("signing keys  good: 3 to sign, 0 retired"), "{told}");
+    let key = std::fs::read(folder.path().join("valetkey.key")).unwrap();
     std::fs::write(folder.path().join("valetkey.key"), "no keys").unwrap();
     let ran = folder.run(&["check"], "");
     assert_eq!(ran.code, Some(1));
     assert!(ran.err.contains("valetkey.key") && !ran.err.contains("no keys"), "{}", ran.err);
     let ran = folder.run(&["check", "--tls-cert", "none.pem", "--tls-key", "none.key"], "");
     assert_eq!((ran.code, ran.err.contains("none.pem")), (Some(1), true), "{}", ran.err);
+    std::fs::write(folder.path().join("valetkey.toml"), "profile = 'embedded'").unwrap();
+    std::fs::write(folder.path().join("valetkey.key"), key).unwrap();
+    assert!(folder.ok(&["check", "--config", "valetkey.toml"]).contains("good: profile embedded\n"));
     std::fs::write(folder.path().join("valetkey.toml"), "listne = 'x'").unwrap();
     let ran = folder.run(&["check", "--config", "valetkey.toml"], "");
     assert_eq!((ran.code, ran.err.contains("listne")), (Some(2), true), "{}", ran.err);
