@@ -25,7 +25,11 @@ fuzz_target!(|json: &[u8]| {
             let error = serde_json::from_slice::<Value>(json).expect_err("what is read is an object");
             assert!(other.is_none() && error.to_string().contains("number out of range"), "{error}");
         }
-        (Err(ClaimsError::Malformed(name)), Some(said)) => assert!(is_malformed(name, &said[name]), "{name}"),
+        (Err(ClaimsError::Malformed(name)), Some(said)) => {
+            // As serde_json reads it, a time that is a little beyond the last one is the last one.
+            let last = TIMES.contains(&name) && seconds(&said[name]) == Some(UnixTime(1 << 53));
+            assert!(last || is_malformed(name, &said[name]), "{name}");
+        }
         (Err(ClaimsError::Json(_)), Some(said)) => assert!(!said.is_object(), "serde_json reads it"),
         (Err(ClaimsError::Scratch), _) => panic!("as many bytes suffice"),
         (Err(_), None) => {}
@@ -40,7 +44,13 @@ fn agrees(claims: &Claims<'_>, said: &Map<String, Value>) {
     }
     let times = [claims.expires_at, claims.not_before, claims.issued_at, claims.auth_time];
     for (name, time) in TIMES.into_iter().zip(times) {
-        assert_eq!(time, said.get(name).map(|value| seconds(value).expect("a time")), "{name}");
+        let said = said.get(name);
+        assert_eq!(time.is_some(), said.is_some(), "{name}");
+        let Some((time, value)) = time.zip(said) else { continue };
+        let seconds = seconds(value).expect("a time");
+        // serde_json reads a number that is a little more than an integer as that integer.
+        let more = !value.is_u64() && value.as_f64().is_some_and(|n| n.fract() == 0.0);
+        assert!(time == seconds || more && time == seconds.plus(1), "{name}");
     }
     let named = said.get("aud").map(|aud| match aud {
         Value::Array(all) => all.iter().any(|one| one == API),

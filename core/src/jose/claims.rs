@@ -168,21 +168,49 @@ fn time(r: &mut Reader<'_>, name: &'static str) -> Result<UnixTime, ClaimsError>
 #[cold]
 fn other_time(r: &mut Reader<'_>, name: &'static str) -> Result<UnixTime, ClaimsError> {
     let number = r.number().map_err(|e| wrong(e, name))?;
-    if number.bytes().all(|b| b.is_ascii_digit()) {
-        return number.parse().map(UnixTime).map_err(|_| ClaimsError::Malformed(name));
+    let seconds =
+        if number.bytes().all(|b| b.is_ascii_digit()) { number.parse().ok() } else { next_second(number.as_bytes()) };
+    seconds.map(UnixTime).ok_or(ClaimsError::Malformed(name))
+}
+
+/// Beyond this, those who read numbers as `f64` cannot tell seconds apart any more.
+const LAST_SECOND: u64 = 1 << 53;
+
+/// A number of JSON, up to the next integer; what is negative is 0. Digit by digit, and so exactly: `f64` takes kilobytes on
+/// processors that have none.
+fn next_second(number: &[u8]) -> Option<u64> {
+    if number.first() == Some(&b'-') {
+        return Some(0);
     }
-    let number: f64 = number.parse().map_err(|_| ClaimsError::Malformed(name))?;
-    // Beyond this, seconds cannot be told apart any more.
-    if number.is_nan() || number > 9_007_199_254_740_992.0 {
-        return Err(ClaimsError::Malformed(name));
+    let digits = number.iter().take_while(|b| !matches!(b, b'e' | b'E'));
+    let whole = digits.clone().take_while(|b| **b != b'.').count();
+    let exponent = exponent(number.get(digits.clone().count()..).unwrap_or_default());
+    // So many digits from here stand before the point.
+    let mut before = i32::try_from(whole).ok()?.saturating_add(exponent);
+    let (mut seconds, mut fraction) = (0u64, false);
+    let mut push = |digit: u8| {
+        seconds = seconds.wrapping_mul(10).wrapping_add(u64::from(digit));
+        (seconds <= LAST_SECOND).then_some(seconds)
+    };
+    for digit in digits.filter(|b| **b != b'.').map(|b| b.wrapping_sub(b'0')) {
+        if before > 0 {
+            push(digit)?;
+            before = before.wrapping_sub(1);
+        } else {
+            fraction |= digit > 0;
+        }
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "negative ones become 0, which is meant"
-    )]
-    let whole = number as u64;
-    #[expect(clippy::cast_precision_loss, reason = "below 2^53 it is exact")]
-    let fraction = number > whole as f64;
-    Ok(UnixTime(whole.saturating_add(u64::from(fraction))))
+    // Nothing becomes no more by this, and anything else soon becomes too much.
+    while before > 0 && push(0)? > 0 {
+        before = before.wrapping_sub(1);
+    }
+    let seconds = seconds.wrapping_add(u64::from(fraction));
+    (seconds <= LAST_SECOND).then_some(seconds)
+}
+
+/// Of `e-5`; 0 of nothing, and of what is further from 0 than any text is long the furthest that there is.
+fn exponent(text: &[u8]) -> i32 {
+    let size = text.iter().filter(|b| b.is_ascii_digit());
+    let size = size.fold(0i32, |size, b| size.saturating_mul(10).saturating_add(i32::from(b.wrapping_sub(b'0'))));
+    if text.get(1) == Some(&b'-') { size.wrapping_neg() } else { size }
 }

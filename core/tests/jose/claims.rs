@@ -52,8 +52,18 @@ fn rfc7519_2_01_a_time_is_a_number_of_seconds_possibly_with_a_fraction() {
         ("-0", 0),
         ("-1.5", 0),
         ("-1e400", 0),
-        ("1e-400", 0),
+        ("1e-400", 1),
+        ("0e-400", 0),
+        ("0e400", 0),
+        ("0.0e99999999999999999999", 0),
+        ("1e-99999999999999999999", 1),
         ("0.5", 1),
+        ("0.000000000000000000000000000000000000000001e42", 1),
+        ("17000000000000000000000000000000e-22", 1_700_000_000),
+        ("1700000000.00000000000000000000000000001", 1_700_000_001),
+        ("1.700000000000000000000000000001E+9", 1_700_000_001),
+        ("9007199254740992.0", 1 << 53),
+        ("9007199254740991.5", 1 << 53),
     ] {
         assert_eq!(exp(number), Ok(Some(UnixTime(seconds))), "{number}");
     }
@@ -61,8 +71,11 @@ fn rfc7519_2_01_a_time_is_a_number_of_seconds_possibly_with_a_fraction() {
         "18446744073709551616",
         "1e400",
         "1e300",
+        "9007199254740992.5",
         "9007199254740994.5",
         "1e20",
+        "1e99999999999999999999",
+        "0.1e99999999999999999999",
         "\"1700000000\"",
         "true",
         "null",
@@ -199,16 +212,38 @@ proptest! {
                 if let Ok(integer) = number.parse::<u64>() {
                     prop_assert_eq!(seconds, integer);
                 } else {
+                    // An integer as `f64` reads it may have been a little more.
                     #[expect(clippy::cast_precision_loss, reason = "below 2^53 it is exact")]
-                    let seconds = seconds as f64;
-                    prop_assert_eq!(seconds, judged.max(0.0).ceil());
+                    let above = seconds as f64 - judged.max(0.0).ceil();
+                    prop_assert!(above == 0.0 || above == 1.0 && judged.fract() == 0.0, "{} {}", number, seconds);
                 }
             }
             Err(e) => {
                 prop_assert_eq!(e, ClaimsError::Malformed("exp"));
-                prop_assert!(judged > 9_007_199_254_740_992.0, "{}", number);
+                prop_assert!(judged >= 9_007_199_254_740_992.0, "{}", number);
             }
         }
+    }
+
+    #[test]
+    fn rfc7519_2_01_a_time_is_the_next_second_wherever_its_point_stands(
+        whole in prop_oneof![0..=1_u64 << 53, 1_699_999_990..1_700_000_010_u64, Just(1 << 53)],
+        fraction in "0{0,25}[0-9]?0{0,9}", up in 0..60_usize, down in 0..60_usize,
+    ) {
+        let more = fraction.bytes().any(|digit| digit != b'0');
+        let expected = if whole + u64::from(more) > 1 << 53 {
+            Err(ClaimsError::Malformed("exp"))
+        } else {
+            Ok(Some(UnixTime(whole + u64::from(more))))
+        };
+        // The same number, its point moved up and down.
+        let digits = format!("{whole}{fraction}{}", "0".repeat(down));
+        let small = format!("0.{}{whole}{fraction}e{}", "0".repeat(up), whole.to_string().len() + up);
+        prop_assert_eq!(exp(&small), expected, "{}", small);
+        let shift = fraction.len() + down;
+        prop_assume!(whole > 0 && shift > 0);
+        prop_assert_eq!(exp(&format!("{digits}e-{shift}")), expected);
+        prop_assert_eq!(exp(&format!("{digits}.0E-0{shift}")), expected);
     }
 
     #[test]
