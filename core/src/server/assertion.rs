@@ -9,6 +9,7 @@
 use super::Server;
 use super::change::{Key, Kind, sha256};
 use super::fault::Fault;
+use super::params::MAX_PARAMETER;
 use super::pending::HELD;
 use super::policy::{AssertionAudience, Policy};
 use super::record::Client;
@@ -23,6 +24,12 @@ pub(super) const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type
 
 /// Most bytes of a client's JWK Set: three RSA keys of 4096 bits, or twenty of P-256.
 pub const MAX_CLIENT_JWKS: usize = 2560;
+
+/// Most bytes that are kept of an assertion, while it is taken apart once more: who claims to have signed it, and its `jti`.
+pub(super) const KEPT: usize = MAX_PARAMETER;
+
+/// Most bytes in which an assertion and the keys that check it are taken apart.
+pub(super) const ROOM: usize = 2 * MAX_PARAMETER + 3 * MAX_CLIENT_JWKS;
 
 /// How signatures by clients' keys are checked, and of which algorithms.
 #[derive(Clone, Copy, Debug)]

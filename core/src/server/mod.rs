@@ -137,10 +137,11 @@ pub const ENTROPY: usize = 56;
 /// The same for a request to the authorization endpoint, and for one that is reopened.
 pub const AUTHORIZE_ENTROPY: usize = 120;
 
-/// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, and what is kept of records. An
-/// assertion and the keys that check it are taken apart there too, so that of these not all can be as long as they may. For short requests and records 2 KiB are enough; with too little the reply is `server_error`, and
-/// [`Fault::Scratch`](fault::Fault::Scratch) tells why.
-pub const SCRATCH: usize = 24 * 1024;
+/// Bytes of scratch that suffice for the default budgets: the request as it came and decoded, at most [`MAX_REQUEST`]; an
+/// assertion of [`MAX_PARAMETER`] and the keys of [`MAX_CLIENT_JWKS`] that check it, which are taken apart beside that; and 4 KiB
+/// of scope and resources in the client's record. For short requests and records 2 KiB are enough; with too little the reply is
+/// `server_error`, and [`Fault::Scratch`](fault::Fault::Scratch) tells why.
+pub const SCRATCH: usize = MAX_REQUEST + assertion::KEPT + assertion::ROOM + 4 * 1024;
 
 /// Which bytes of the entropy serve what; each serves one purpose.
 mod seed {

@@ -1,6 +1,8 @@
 //! Clients that sign an assertion for each request.
 
-use crate::world::{Done, FORM, ISSUER, START, World, basic, credentials, form, issuer, secret_of, server};
+use crate::world::{
+    Done, FORM, ISSUER, START, World, basic, credentials, form, issuer, query, redemption, secret_of, server,
+};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 use valetkey::jose::{Jwk, PublicJwk};
@@ -369,24 +371,55 @@ fn a_server_without_client_keys_lets_no_such_client_in() {
     refused(&mut w, &good("keyed"), Fault::AssertionNotTaken);
 }
 
-#[test]
-fn the_longest_assertion_and_set_fit_the_default_scratch() {
-    let mut w = World::new();
+/// A set of as many bytes as there may be, with the key of this name.
+fn longest_set(kid: &str) -> String {
     let n = |byte| base64url(&[byte; 512]);
     let key = |kid: &str, byte| json!({"kty": "RSA", "n": n(byte), "e": "AQAB", "alg": "RS256", "kid": kid});
-    let mut keys = vec![key("1", 0xc1), key("2", 0xc3), jwk("keyed"), jwk("more"), jwk("even more")];
-    let mut set = json!({"keys": keys}).to_string();
-    while set.len() + 200 < MAX_CLIENT_JWKS {
-        keys.push(jwk(&format!("key number {}", keys.len())));
-        set = json!({"keys": keys}).to_string();
-    }
-    w.store.change_client("keyed", |client| client.jwks = set);
-    let long = Jwt::of("keyed").with("pad", json!("p".repeat(2700))).sign();
-    assert!(long.len() > 3900 && long.len() <= 4096, "{}", long.len());
-    let state = "s".repeat(4000);
-    let body = form(&[&params(&long)[..], &OWN, &[("code_verifier", &state)]].concat());
-    assert!(body.len() > 7900 && body.len() <= 8192, "{}", body.len());
-    assert_eq!(w.post_token(Header::Absent, &body).status, 200);
+    let mut keys = vec![key("1", 0xc1), key("2", 0xc3), jwk(kid), jwk("more"), jwk("even more"), jwk("and more")];
+    let set = |keys: &[Value]| json!({ "keys": keys }).to_string();
+    keys[0]["kid"] = "k".repeat(MAX_CLIENT_JWKS + 1 - set(&keys).len()).into();
+    set(&keys)
+}
+
+#[test]
+fn assertion_set_request_and_record_fit_the_default_scratch_though_each_is_as_long_as_it_may() {
+    let mut w = World::new();
+    let scope: Vec<_> = (0..32).map(|i| format!("scope-{i:02}-{}", "s".repeat(61))).collect();
+    let (scope, resource) = (scope.join(" "), format!("https://api.example/{}", "r".repeat(1_805)));
+    let set = longest_set("keyed");
+    assert_eq!((set.len(), scope.len() + resource.len()), (MAX_CLIENT_JWKS, 4_096));
+    w.store.change_client("keyed", |client| {
+        (client.jwks, client.scope, client.resource) = (set, scope.clone(), resource.clone());
+    });
+    // Of what an assertion says its `jti` is kept.
+    let mut drawn = 0;
+    let mut longest = || {
+        drawn += 1;
+        let id = format!("{drawn}{}", "j".repeat(2_842));
+        let assertion = Jwt::of("keyed").with("jti", json!(id)).sign();
+        assert!((4_090..=4_096).contains(&assertion.len()), "{}", assertion.len());
+        assertion
+    };
+    let padded = |pairs: &[(&str, &str)]| {
+        let body = form(pairs);
+        let pad = "p".repeat(8_192 - body.len() - "&code_verifier=".len());
+        form(&[pairs, &[("code_verifier", &pad)]].concat())
+    };
+    let assertion = longest();
+    let own = padded(&[&params(&assertion)[..], &OWN].concat());
+    assert_eq!((own.len(), w.post_token(Header::Absent, &own).status), (8_192, 200));
+
+    let query = query("keyed", &[("scope", &scope), ("resource", &resource)]);
+    let code = w.authorize(&query).param("code").unwrap();
+    let assertion = longest();
+    let redeemed = form(&[&params(&assertion)[..], &redemption("keyed", &code)].concat());
+    let tokens = w.post_token(Header::Absent, &redeemed);
+    // The account changed, so that the machine looks twice.
+    w.store.change_account("alice", |account| account.name = "A".repeat(100));
+    let (assertion, refresh) = (longest(), tokens.refresh());
+    let asked = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("resource", &resource)];
+    let refreshed = w.post_token(Header::Absent, &padded(&[&params(&assertion)[..], &asked].concat()));
+    assert_eq!((refreshed.status, refreshed.text("scope")), (200, scope));
 }
 
 #[test]
