@@ -14,8 +14,7 @@ use valetkey::server::fault::Fault;
 /// An event whose change was applied. What happens all day is told at level debug, a replay at warn, the rest at info.
 pub fn committed(event: &Event<'_>) {
     use EventKind::{
-        AssertionUsed, ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, GraceEnded, RefreshReplayed,
-        Refreshed,
+        ClientCredentialsIssued, CodeIssued, CodeRedeemed, CodeReplayed, GraceEnded, RefreshReplayed, Refreshed,
     };
     macro_rules! told {
         ($level:ident) => {{
@@ -25,7 +24,7 @@ pub fn committed(event: &Event<'_>) {
         }};
     }
     match event.what {
-        AssertionUsed | CodeIssued | CodeRedeemed | ClientCredentialsIssued | GraceEnded | Refreshed => told!(debug),
+        CodeIssued | CodeRedeemed | ClientCredentialsIssued | GraceEnded | Refreshed => told!(debug),
         CodeReplayed | RefreshReplayed => told!(warn),
         _ => told!(info),
     }

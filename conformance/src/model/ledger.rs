@@ -223,7 +223,7 @@ impl Ledger {
             facts.applied = Some((change.id, false));
             return self.grace_ended(facts);
         }
-        let only_used = change.event.is_some_and(|event| event.what == EventKind::AssertionUsed);
+        let only_used = puts().all(|put| matches!(put.record, Record::Used));
         let issues = !revokes && !ends && !only_used;
         facts.applied = Some((change.id, issues));
         if issues {

@@ -348,7 +348,7 @@ impl<'r> NeedCommit<'r> {
         let issued = |new: &Option<KeptAccess>| new.as_ref().and_then(|new| access(new, Absent, new.expires_at));
         let mark = || put(self.mark(), Absent, self.m.now.plus(ASKED_AGAIN), Record::Used);
         // Filled in where it is handed out: it is too long to be moved about.
-        let mut change = Change { id: self.id(), puts: [None; 6], holds: self.holds(index), event: Some(self.event()) };
+        let mut change = Change { id: self.id(), puts: [None; 6], holds: self.holds(index), event: self.event() };
         let puts = &mut change.puts;
         match &self.transition {
             Transition::IssueCode { code: issued, pending: answered } => {
@@ -414,7 +414,9 @@ impl<'r> NeedCommit<'r> {
         self.grant.expires_at
     }
 
-    fn event(&self) -> Event<'_> {
+    /// None for an assertion that was used and no more: a request that changes nothing leaves none where its client has a
+    /// secret either, and a refusal is told by its reply.
+    fn event(&self) -> Option<Event<'_>> {
         let what = match self.transition {
             Transition::IssueCode { .. } => EventKind::CodeIssued,
             Transition::ClientCredentials => EventKind::ClientCredentialsIssued,
@@ -423,12 +425,11 @@ impl<'r> NeedCommit<'r> {
             Transition::EndGrace { .. } => EventKind::GraceEnded,
             Transition::End { what, .. } => what,
             Transition::EndAccess { .. } => EventKind::Revoked,
-            Transition::Authenticate => EventKind::AssertionUsed,
+            Transition::Authenticate => return None,
         };
-        let grant = if what == EventKind::AssertionUsed { None } else { Some(self.grant.key.id) };
         let client_id = self.m.text(self.grant.client_id);
         let subject = self.m.text(self.grant.subject);
-        Event { at: self.m.now, what, client_id, subject, grant, kid: "" }
+        Some(Event { at: self.m.now, what, client_id, subject, grant: Some(self.grant.key.id), kid: "" })
     }
 
     /// Goes on. After a conflict the machine begins again at its first need, and the second look decides.

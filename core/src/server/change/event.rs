@@ -71,7 +71,8 @@ kinds! {
     GrantEndedByOwner = "grant_ended_by_owner",
     /// The operator ended a grant.
     GrantEndedByOperator = "grant_ended_by_operator",
-    /// A client proved who it is by an assertion, for a request that changed nothing else.
+    /// A client proved who it is by an assertion, for a request that changed nothing else. Trails of before have it; it is not
+    /// told any more, as one such event for each introspection by a client with a key pair fills a disk.
     AssertionUsed = "assertion_used",
     /// A client was registered.
     ClientAdded = "client_added",
