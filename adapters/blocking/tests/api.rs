@@ -1,5 +1,6 @@
 //! A client that keeps its token: against the example's server, and against servers that refuse, fail or lead elsewhere.
 
+mod common;
 #[allow(dead_code, reason = "nobody runs the example itself here")]
 #[path = "../examples/custom_server/main.rs"]
 mod custom_server;
@@ -13,8 +14,11 @@ use std::time::Duration;
 use valetkey::client::ConfigError;
 use valetkey::client::keeper::{State, Trouble};
 use valetkey::error::ErrorCode;
+use valetkey::jose::{Algorithm, Algorithms};
+use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::wire::header::Header;
-use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, NoToken, SetupError};
+use valetkey_aws_lc::SigningKey;
+use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, ClientKey, NoToken, SetupError};
 use valetkey_blocking::server::Response;
 
 const AT_ONCE: usize = 64;
@@ -93,6 +97,53 @@ fn three_lines_call_an_api() {
     assert_eq!(get(&api, &format!("{origin}/telemetry")), (200, "taken from demo-device\n".to_owned()));
     assert_eq!(get(&api, &format!("{origin}/elsewhere")).0, 404);
     assert_eq!(api.state(), State::Fresh);
+}
+
+#[test]
+fn three_lines_call_an_api_by_a_key() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let key = SigningKey::generate(Algorithm::Es256).unwrap();
+    let server = custom_server::server(&origin).unwrap();
+    let server = server.with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify).unwrap();
+    let signer = Client {
+        client_id: "demo-signer",
+        name: "A device with a key",
+        auth: ClientAuth::PrivateKeyJwt,
+        secret: "",
+        jwks: &format!(r#"{{"keys":[{}]}}"#, key.public_json()),
+        redirect_uris: "",
+        grant_types: GrantTypes { client_credentials: true, ..GrantTypes::default() },
+        scope: "telemetry:write",
+        resource: "",
+        access_token: AccessTokenFormat::Opaque,
+        may_introspect: false,
+        live: true,
+    };
+    common::put(server.store(), &signer);
+    thread::spawn(move || serve(&listener, |request| custom_server::answer(&server, request)));
+
+    let key = ClientKey::new(key.algorithm(), key.kid().to_owned(), move |message| key.sign(message).ok());
+    let credentials = ClientCredentials::by_key(&origin, format!("{origin}/token"), "demo-signer", key);
+    let api = credentials.for_api(&origin).into_client().unwrap();
+    assert_eq!(get(&api, &format!("{origin}/telemetry")), (200, "taken from demo-signer\n".to_owned()));
+}
+
+#[test]
+fn a_key_that_is_away_is_told_and_nothing_is_sent_unsigned() {
+    let (made, origin) = made();
+    for signature in [None, Some(vec![7; 70])] {
+        let key = ClientKey::new(Algorithm::Es256, "key-1", move |_| signature.clone());
+        let credentials = ClientCredentials::by_key(&origin, format!("{origin}/token"), "reporter", key);
+        let api = credentials.for_api(&origin).into_client().unwrap();
+        for _ in 0..3 {
+            let refused = api.get(&origin).unwrap_err();
+            let ApiError::NoToken(NoToken { trouble, retry_in, .. }) = refused else { panic!("{refused:?}") };
+            assert_eq!(trouble, Trouble::NotSigned);
+            assert!(retry_in.unwrap() < Duration::from_secs(2));
+        }
+    }
+    assert_eq!((made.asked.load(SeqCst), made.called.load(SeqCst)), (0, 0));
 }
 
 #[test]
@@ -239,6 +290,14 @@ fn what_is_not_in_order_is_told_before_anything_is_sent() {
         (new("https://as.example/token", "reporter", ""), ConfigError::ClientSecret),
         (good().with_scope("a  b"), ConfigError::Scope),
     ] {
+        assert_eq!(credentials.for_api("https://api.example").into_client().unwrap_err(), SetupError::Config(why));
+    }
+    for (issuer, algorithm, why) in [
+        ("http://as.example", Algorithm::Es256, ConfigError::Issuer),
+        ("https://as.example", Algorithm::Hs256, ConfigError::Algorithm),
+    ] {
+        let key = ClientKey::new(algorithm, "key-1", |_| None);
+        let credentials = ClientCredentials::by_key(issuer, "https://as.example/token", "reporter", key);
         assert_eq!(credentials.for_api("https://api.example").into_client().unwrap_err(), SetupError::Config(why));
     }
 }

@@ -200,6 +200,19 @@ fn pauses_grow_to_the_longest_and_shrink_after_success() {
 }
 
 #[test]
+fn what_could_not_be_signed_spent_nothing_and_is_tried_again_soon() {
+    for renewal in ALL {
+        let mut keeper = keeper(renewal);
+        let ticket = ticket(&mut keeper, seconds(0));
+        keeper.not_signed(ticket, seconds(0));
+        assert_eq!(keeper.trouble(), Some(Trouble::NotSigned));
+        let again = paused(&mut keeper, seconds(0));
+        assert!(again < seconds(2));
+        renew(&mut keeper, LIFE, again);
+    }
+}
+
+#[test]
 fn a_server_that_refuses_the_client_is_not_hammered_and_asked_again_all_the_same() {
     for word in ["invalid_client", "unauthorized_client", "invalid_scope", "invalid_target", "invalid_request", "x_y"] {
         for renewal in ALL {

@@ -11,10 +11,12 @@ use ureq::http::header::AUTHORIZATION;
 use ureq::http::{Request, Response, StatusCode, request::Parts};
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::time::Uptime;
-use valetkey_std::kept::{self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SetupError, Token};
+use valetkey_std::kept::{
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, SetupError, Token,
+};
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.
+/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
 ///
 /// ```no_run
 /// use valetkey_blocking::client::ClientCredentials;
@@ -23,6 +25,21 @@ use zeroize::Zeroizing;
 /// let credentials = ClientCredentials::new("https://as.example/token", "reporter", secret);
 /// let api = credentials.for_api("https://api.example").into_client()?;
 /// let notes = api.get("https://api.example/notes")?.body_mut().read_to_string()?;
+/// # Ok(()) }
+/// ```
+///
+/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service:
+///
+/// ```no_run
+/// use valetkey::jose::Algorithm;
+/// use valetkey_aws_lc::SigningKey;
+/// use valetkey_blocking::client::{ClientCredentials, ClientKey};
+///
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::from_pkcs8(Algorithm::Es256, &std::fs::read("reporter.pk8")?)?;
+/// let key = ClientKey::new(key.algorithm(), "key-1", move |message| key.sign(message).ok());
+/// let credentials = ClientCredentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
+/// let api = credentials.for_api("https://api.example").into_client()?;
 /// # Ok(()) }
 /// ```
 pub type ClientCredentials = kept::ClientCredentials<Transport>;
@@ -123,12 +140,14 @@ impl ApiClient {
                 Next::Use(token) => return Ok(token),
                 Next::Renew { ticket, meanwhile: Some(token) } => {
                     drop(kept);
-                    self.renew_aside(ticket);
+                    let renewal = self.renewing(ticket);
+                    // Without a thread it is dropped, and the ticket handed back.
+                    drop(thread::Builder::new().name("valetkey-renew".to_owned()).spawn(move || renewal.run()));
                     return Ok(token);
                 }
                 Next::Renew { ticket, meanwhile: None } => {
                     drop(kept);
-                    self.0.renew(ticket);
+                    self.renewing(ticket).run();
                     kept = self.0.kept();
                 }
                 Next::Wait(pause) => {
@@ -139,11 +158,8 @@ impl ApiClient {
         }
     }
 
-    /// Nobody waits for a renewal while the token is good.
-    fn renew_aside(&self, ticket: Ticket) {
-        let shared = Arc::clone(&self.0);
-        // A ticket that no thread could be started for comes back at its deadline.
-        drop(thread::Builder::new().name("valetkey-renew".to_owned()).spawn(move || shared.renew(ticket)));
+    fn renewing(&self, ticket: Ticket) -> Renewing {
+        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket) }
     }
 }
 
@@ -154,24 +170,46 @@ impl Shared {
         Ok(self.transport.run(parts, body)?)
     }
 
-    /// Sends the one request that a ticket is for, and hands it back.
-    fn renew(&self, ticket: Ticket) {
-        let config = self.credentials.config().expect("it was checked when it was given");
-        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
-        match self.transport.send(&kept::request(&flow, &mut buf)) {
-            Ok(received) => {
-                let mut scratch = received.scratch();
-                let answer = flow.response(received.response(), &mut scratch);
-                self.kept().answered(ticket, answer);
-            }
-            Err(error) => self.kept().unanswered(ticket, error.is_unsent()),
-        }
-        self.handed_back.notify_all();
-    }
-
     /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
     fn kept(&self) -> MutexGuard<'_, KeptToken> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A renewal that is on. However it ends, be it by a panic of what signs, its ticket is handed back and those who wait are
+/// told.
+struct Renewing {
+    shared: Arc<Shared>,
+    ticket: Option<Ticket>,
+}
+
+impl Renewing {
+    /// Sends the one request that a ticket is for.
+    fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let config = shared.credentials.config().expect("it was checked when it was given");
+        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
+        let post = shared.credentials.draft(&flow, &mut buf).and_then(Draft::signed);
+        let answer = post.map(|post| shared.transport.send(&post));
+        let Some(ticket) = self.ticket.take() else { return };
+        match answer {
+            Ok(Ok(received)) => {
+                let mut scratch = received.scratch();
+                let answer = flow.response(received.response(), &mut scratch);
+                shared.kept().answered(ticket, answer);
+            }
+            Ok(Err(error)) => shared.kept().unanswered(ticket, error.is_unsent()),
+            Err(NotSigned) => shared.kept().not_signed(ticket),
+        }
+    }
+}
+
+impl Drop for Renewing {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.shared.kept().unanswered(ticket, false);
+        }
+        self.shared.handed_back.notify_all();
     }
 }
 

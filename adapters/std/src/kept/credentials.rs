@@ -1,11 +1,14 @@
 //! A client that asks in its own name, and where its tokens may go.
 
+use super::key::{ClientKey, Draft, NotSigned};
 use std::fmt;
-use valetkey::client::{self, ClientAuth, Config, ConfigError, Post, TooSmall};
-use valetkey::secret::SecretText;
+use std::time::SystemTime;
+use valetkey::client::{self, Assertion, ClientAuth, Config, ConfigError, TooSmall};
+use valetkey::secret::{Entropy, SecretText};
+use valetkey::time::UnixTime;
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.
+/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
 ///
 /// `T` is what sends: each crate that has a client names this type with its own.
 #[must_use]
@@ -16,9 +19,20 @@ pub struct ClientCredentials<T> {
 }
 
 impl<T: ApiTransport> ClientCredentials<T> {
-    /// The server's token endpoint, and who the client is.
+    /// The server's token endpoint, and who the client is: by its secret, which is sent by Basic.
     pub fn new(token_endpoint: impl Into<String>, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
         Self { credentials: Credentials::new(token_endpoint, client_id, secret), transport: None }
+    }
+
+    /// The server by its issuer identifier, which each signature is for, and its token endpoint; and who the client is: by
+    /// its key pair, without a secret.
+    pub fn by_key(
+        issuer: impl Into<String>,
+        token_endpoint: impl Into<String>,
+        client_id: impl Into<String>,
+        key: ClientKey,
+    ) -> Self {
+        Self { credentials: Credentials::by_key(issuer, token_endpoint, client_id, key), transport: None }
     }
 
     /// Names an API by its origin, such as `https://api.example`: tokens are sent there, and to no other. Call it once for
@@ -83,13 +97,21 @@ pub trait ApiTransport: Sized {
 
 /// What [`ClientCredentials`] was told.
 pub struct Credentials {
+    /// Empty where no answer names one that would be compared, and nothing is signed for it.
+    issuer: String,
     token_endpoint: String,
     client_id: String,
-    secret: Zeroizing<String>,
+    proof: Proof,
     scope: String,
     resource: String,
     audience: String,
     apis: Vec<String>,
+}
+
+/// How the client proves who it is.
+enum Proof {
+    Secret(Zeroizing<String>),
+    Key(ClientKey),
 }
 
 impl fmt::Debug for Credentials {
@@ -103,17 +125,25 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// The server's token endpoint, and who the client is.
+    /// The server's token endpoint, and who the client is: by its secret.
     pub fn new(token_endpoint: impl Into<String>, client_id: impl Into<String>, secret: impl Into<String>) -> Self {
-        Self {
-            token_endpoint: token_endpoint.into(),
-            client_id: client_id.into(),
-            secret: Zeroizing::new(secret.into()),
-            scope: String::new(),
-            resource: String::new(),
-            audience: String::new(),
-            apis: Vec::new(),
-        }
+        let proof = Proof::Secret(Zeroizing::new(secret.into()));
+        Self::proven(String::new(), token_endpoint.into(), client_id.into(), proof)
+    }
+
+    /// The server's issuer identifier and token endpoint, and who the client is: by its key pair.
+    pub fn by_key(
+        issuer: impl Into<String>,
+        token_endpoint: impl Into<String>,
+        client_id: impl Into<String>,
+        key: ClientKey,
+    ) -> Self {
+        Self::proven(issuer.into(), token_endpoint.into(), client_id.into(), Proof::Key(key))
+    }
+
+    fn proven(issuer: String, token_endpoint: String, client_id: String, proof: Proof) -> Self {
+        let (scope, resource, audience, apis) = (String::new(), String::new(), String::new(), Vec::new());
+        Self { issuer, token_endpoint, client_id, proof, scope, resource, audience, apis }
     }
 
     /// Names an API by its origin.
@@ -133,9 +163,15 @@ impl Credentials {
     /// # Errors
     /// [`ConfigError`].
     pub fn config(&self) -> Result<Config<'_>, ConfigError> {
-        let auth = ClientAuth::Basic(SecretText::new(&self.secret));
-        // No answer in this flow names an issuer that would be compared.
-        let issuer = self.token_endpoint.split('?').next().unwrap_or_default();
+        let (issuer, auth) = match &self.proof {
+            // No answer in this flow names an issuer that would be compared.
+            Proof::Secret(secret) => {
+                let issuer = self.token_endpoint.split('?').next().unwrap_or_default();
+                (issuer, ClientAuth::Basic(SecretText::new(secret)))
+            }
+            Proof::Key(key) if key.algorithm.is_symmetric() => return Err(ConfigError::Algorithm),
+            Proof::Key(_) => (self.issuer.as_str(), ClientAuth::PrivateKeyJwt),
+        };
         let mut config = Config::new(issuer, &self.token_endpoint, &self.client_id, auth)?;
         if !self.scope.is_empty() {
             config = config.with_scope(&self.scope)?;
@@ -148,6 +184,39 @@ impl Credentials {
         }
         Ok(config)
     }
+
+    /// The request of a flow, in a buffer that is made as long as it needs. Each is to be sent once.
+    ///
+    /// # Errors
+    /// [`NotSigned`], as the clock was never set or the operating system gives no random bytes.
+    pub fn draft<'b, 'c: 'b>(
+        &'b self,
+        flow: &client::ClientCredentials<'c>,
+        buf: &'b mut Zeroizing<Vec<u8>>,
+    ) -> Result<Draft<'b>, NotSigned> {
+        let key = match &self.proof {
+            Proof::Key(key) => key,
+            Proof::Secret(_) => {
+                **buf = vec![0; needed(flow.request(&mut []))];
+                return Ok(Draft::Whole(flow.request(buf).expect("so much is needed")));
+            }
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|_| NotSigned)?;
+        let mut id = [0; Assertion::ENTROPY];
+        getrandom::fill(&mut id).map_err(|_| NotSigned)?;
+        let assertion = Assertion::new(key.algorithm, &key.kid, UnixTime(now.as_secs()), Entropy::new(id));
+        let assertion = assertion.map_err(|_| NotSigned)?;
+        **buf = vec![0; needed(flow.sign(&assertion, &mut [])) + LONGER_RSA];
+        let need = flow.sign(&assertion, buf).expect("so much is needed");
+        Ok(Draft::Unsigned(key, need))
+    }
+}
+
+/// A signature by an RSA key of 8192 bits is so much longer in base64url than one of 2048, for which a flow asks.
+const LONGER_RSA: usize = 1024;
+
+fn needed<T>(written: Result<T, TooSmall>) -> usize {
+    written.err().map_or(0, |TooSmall { needed }| needed)
 }
 
 /// The flow of a [`Credentials::config`].
@@ -155,14 +224,7 @@ impl Credentials {
 /// # Panics
 /// The configuration is another one, of a public client.
 pub fn flow<'c>(config: &'c Config<'c>) -> client::ClientCredentials<'c> {
-    client::ClientCredentials::new(config).expect("a client with a secret")
-}
-
-/// The flow's request in a buffer as long as it needs.
-pub fn request<'b, 'c: 'b>(flow: &client::ClientCredentials<'c>, buf: &'b mut Zeroizing<Vec<u8>>) -> Post<'b> {
-    let TooSmall { needed } = flow.request(&mut []).err().unwrap_or(TooSmall { needed: 0 });
-    **buf = vec![0; needed];
-    flow.request(buf).expect("so much is needed")
+    client::ClientCredentials::new(config).expect("a client with a secret or a key")
 }
 
 /// Why there is no client. Nothing was sent.

@@ -5,7 +5,7 @@
 //! use std::sync::Mutex;
 //! use valetkey::client::Response;
 //! use valetkey::time::Uptime;
-//! use valetkey_std::kept::{Credentials, KeptToken, Next, flow, request};
+//! use valetkey_std::kept::{Credentials, KeptToken, Next, flow};
 //!
 //! # fn send(_: &valetkey::client::Post<'_>) -> Response<'static> {
 //! #     let body = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;
@@ -18,7 +18,8 @@
 //! let next = kept.lock().unwrap().ask()?;
 //! let Next::Renew { ticket, meanwhile: None } = next else { panic!("there is a token already") };
 //! let (flow, mut buf) = (flow(&config), Default::default());
-//! let response = send(&request(&flow, &mut buf)); // the lock is not held meanwhile
+//! let post = credentials.draft(&flow, &mut buf).and_then(|draft| draft.signed());
+//! let response = send(&post.unwrap()); // the lock is not held meanwhile
 //! kept.lock().unwrap().answered(ticket, flow.response(response, &mut []));
 //!
 //! let Next::Use(token) = kept.lock().unwrap().ask()? else { panic!("there is no token") };
@@ -28,12 +29,14 @@
 
 mod credentials;
 mod error;
+mod key;
 mod received;
 mod send_error;
 mod token;
 
-pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError, flow, request};
+pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError, flow};
 pub use error::ApiError;
+pub use key::{ClientKey, Draft, NotSigned};
 pub use received::Received;
 pub use send_error::SendError;
 pub use token::{KeptToken, Next, NoToken, Token};

@@ -141,6 +141,11 @@ impl KeptToken {
         }
     }
 
+    /// The request of a ticket could not be signed.
+    pub fn not_signed(&mut self, ticket: Ticket) {
+        self.keeper.not_signed(ticket, (self.uptime)());
+    }
+
     /// An API answered 401 to this token. Whether to send the request once more, with [another](Self::ask).
     pub fn refused(&mut self, token: &Token) -> bool {
         self.keeper.refused(token.id, (self.uptime)()) == Refused::Retry

@@ -7,16 +7,18 @@ use reqwest::{Method, Request, Response, StatusCode, Url};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
+use valetkey::client::Post;
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::text::uri;
 use valetkey::time::Uptime;
 use valetkey_std::kept::{
-    self, ApiError, ApiTransport, Credentials, KeptToken, Next, NoToken, SendError, SetupError, Token,
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, SendError, SetupError, Token,
 };
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, by Basic, and the APIs that it calls with them.
+/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
 ///
 /// ```no_run
 /// use valetkey_tokio::client::ClientCredentials;
@@ -25,6 +27,22 @@ use zeroize::Zeroizing;
 /// let credentials = ClientCredentials::new("https://as.example/token", "reporter", secret);
 /// let api = credentials.for_api("https://api.example").into_client()?;
 /// let notes = api.get("https://api.example/notes").await?.text().await?;
+/// # Ok(()) }
+/// ```
+///
+/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service: what signs may block, as it runs
+/// where tokio lets it ([`spawn_blocking`]).
+///
+/// ```no_run
+/// use valetkey::jose::Algorithm;
+/// use valetkey_aws_lc::SigningKey;
+/// use valetkey_tokio::client::{ClientCredentials, ClientKey};
+///
+/// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let key = SigningKey::from_pkcs8(Algorithm::Es256, &std::fs::read("reporter.pk8")?)?;
+/// let key = ClientKey::new(key.algorithm(), "key-1", move |message| key.sign(message).ok());
+/// let credentials = ClientCredentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
+/// let api = credentials.for_api("https://api.example").into_client()?;
 /// # Ok(()) }
 /// ```
 pub type ClientCredentials = kept::ClientCredentials<Transport>;
@@ -178,17 +196,32 @@ impl Renewing {
         let shared = Arc::clone(&self.shared);
         let config = shared.credentials.config().expect("it was checked when it was given");
         let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
-        let answer = shared.transport.send(&kept::request(&flow, &mut buf)).await;
+        let answer = match signed(shared.credentials.draft(&flow, &mut buf)).await {
+            Ok(post) => Ok(shared.transport.send(&post).await),
+            Err(why) => Err(why),
+        };
         let Some(ticket) = self.ticket.take() else { return };
         match answer {
-            Ok(received) => {
+            Ok(Ok(received)) => {
                 let mut scratch = received.scratch();
                 let answer = flow.response(received.response(), &mut scratch);
                 shared.kept().answered(ticket, answer);
             }
-            Err(error) => shared.kept().unanswered(ticket, error.is_unsent()),
+            Ok(Err(error)) => shared.kept().unanswered(ticket, error.is_unsent()),
+            Err(NotSigned) => shared.kept().not_signed(ticket),
         }
     }
+}
+
+/// The whole request. What signs does not hold up the runtime.
+async fn signed(draft: Result<Draft<'_>, NotSigned>) -> Result<Post<'_>, NotSigned> {
+    let (key, need) = match draft? {
+        Draft::Whole(post) => return Ok(post),
+        Draft::Unsigned(key, need) => (key.clone(), need),
+    };
+    let message = need.message().to_vec();
+    let signature = spawn_blocking(move || key.sign(&message)).await.ok().flatten().ok_or(NotSigned)?;
+    need.resume(&signature).map_err(|_| NotSigned)
 }
 
 impl Drop for Renewing {

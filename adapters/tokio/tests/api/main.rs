@@ -4,6 +4,7 @@
 //! Where time has to pass, tokio's clock stands still and is set: see [`stop_time`].
 
 mod absence;
+mod by_key;
 mod callers;
 #[path = "../common/mod.rs"]
 mod common;
@@ -13,16 +14,18 @@ mod requests;
 
 use axum::Router;
 use axum::routing::any;
-use common::{Running, start};
+use common::{Running, start_with};
 use proxy::Proxy;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Sender, channel};
 use tokio::task::{spawn_blocking, yield_now};
 use valetkey::client::keeper::State;
+use valetkey::jose::Algorithms;
 use valetkey_memory::MemoryStore;
 use valetkey_tokio::client::{ApiClient, ApiError, ClientCredentials};
 use valetkey_tokio::resource::{Access, Audience, Guard};
+use valetkey_tokio::server::router;
 
 /// Milliseconds that the server's tokens live.
 const LIFE: u64 = 600_000;
@@ -47,7 +50,16 @@ impl World {
     }
 
     async fn with_secret(secret: &str) -> Self {
-        let server = start(MemoryStore::new()).await;
+        Self::with(|_, tokens| ClientCredentials::new(format!("{tokens}/token"), "demo-device", secret)).await
+    }
+
+    /// `credentials` is given the issuer and the origin of the proxy before it.
+    async fn with(credentials: impl FnOnce(&str, &str) -> ClientCredentials) -> Self {
+        let set = |server| {
+            let server: valetkey_tokio::server::AuthorizationServer<_> = server;
+            server.with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify).unwrap()
+        };
+        let server = start_with(MemoryStore::new(), set, router).await;
         let guard = Guard::new(&server.url, Audience::IfNamed("https://api.example"), server.server.clone());
         let taken = Arc::new(AtomicUsize::new(0));
         let counter = taken.clone();
@@ -60,7 +72,7 @@ impl World {
         let api = Proxy::before(&format!("http://{}", listener.local_addr().unwrap())).await;
         tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });
         let tokens = Proxy::before(&server.url).await;
-        let credentials = ClientCredentials::new(format!("{}/token", tokens.origin), "demo-device", secret);
+        let credentials = credentials(&server.url, &tokens.origin);
         let client = credentials.for_api(&api.origin).into_client().unwrap();
         Self { server, tokens, api, taken, client }
     }

@@ -179,8 +179,18 @@ impl Keeper {
 
     /// Nothing of the request of a ticket was sent: no address, no connection, no TLS, or nobody wants it any more.
     pub fn not_sent(&mut self, ticket: Ticket, now: Uptime) {
+        self.not_begun(ticket, Trouble::NotSent, now);
+    }
+
+    /// The request of a ticket lacks its signature, and so was not sent: its key is away or broken, or the clock was never
+    /// set.
+    pub fn not_signed(&mut self, ticket: Ticket, now: Uptime) {
+        self.not_begun(ticket, Trouble::NotSigned, now);
+    }
+
+    fn not_begun(&mut self, ticket: Ticket, trouble: Trouble, now: Uptime) {
         if ticket.serial == self.serial && self.out.take().is_some() {
-            self.fail(Trouble::NotSent, now);
+            self.fail(trouble, now);
         }
     }
 

@@ -24,9 +24,9 @@ impl Usable {
 }
 
 /// The right to send one request for a token, and the duty to tell what came of it: by
-/// [`Keeper::answered`](super::Keeper::answered), [`Keeper::unanswered`](super::Keeper::unanswered) or
-/// [`Keeper::not_sent`](super::Keeper::not_sent). Only one is out at a time. One that is lost counts as unanswered at its
-/// deadline.
+/// [`Keeper::answered`](super::Keeper::answered), [`Keeper::unanswered`](super::Keeper::unanswered),
+/// [`Keeper::not_sent`](super::Keeper::not_sent) or [`Keeper::not_signed`](super::Keeper::not_signed). Only one is out at a
+/// time. One that is lost counts as unanswered at its deadline.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "nobody else may send the request until this ticket's deadline"]
 pub struct Ticket {
@@ -110,6 +110,8 @@ pub enum State {
 pub enum Trouble {
     /// No connection: the request was not sent.
     NotSent,
+    /// No signature: the client's key is away or broken, or its clock was never set. The request was not sent.
+    NotSigned,
     /// The request was sent, or may have been, and no answer came.
     NoAnswer,
     /// The server is busy: status 429 or 503.
@@ -126,6 +128,7 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotSent => "the authorization server cannot be reached",
+            Self::NotSigned => "the request for a token could not be signed: look at the client's key and at the clock",
             Self::NoAnswer => "the authorization server did not answer",
             Self::Busy => "the authorization server is busy",
             Self::Server => "the authorization server failed",

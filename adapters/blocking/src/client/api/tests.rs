@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use valetkey::client::keeper::Trouble;
+use valetkey::jose::Algorithm;
+use valetkey_std::kept::ClientKey;
 
 /// A server of its own with an API, which says which token came. Its second and later token requests wait for the test to
 /// say how they are answered.
@@ -129,4 +132,15 @@ fn a_good_token_is_used_while_its_renewal_fails() {
     server.say.send(503).unwrap();
     until(&api, State::Failing);
     assert_eq!(get(&api, &server.origin), first);
+}
+
+#[test]
+fn what_panics_while_it_signs_leaves_nobody_waiting() {
+    let key = ClientKey::new(Algorithm::Es256, "", |_| panic!("the driver of the device is broken"));
+    let credentials = Credentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
+    let credentials = credentials.for_api("https://api.example");
+    let api = ApiClient::with_uptime(Transport::new(), credentials, Box::new(|| Uptime(0))).unwrap();
+    let calling = api.clone();
+    assert!(thread::spawn(move || calling.get("https://api.example/").is_ok()).join().is_err());
+    assert_eq!(api.0.kept().ask().unwrap_err().trouble, Trouble::NoAnswer);
 }

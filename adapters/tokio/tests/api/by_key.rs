@@ -1,0 +1,153 @@
+//! A client that signs who it is.
+
+use crate::common::{client, put};
+use crate::proxy::Fault;
+use crate::{AGEING, World, pass, stop_time};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::task::{JoinSet, yield_now};
+use valetkey::client::ConfigError;
+use valetkey::client::keeper::{State, Trouble};
+use valetkey::jose::Algorithm;
+use valetkey::server::record::{Client, ClientAuth};
+use valetkey_aws_lc::SigningKey;
+use valetkey_tokio::client::{ApiError, ClientCredentials, ClientKey, SetupError};
+
+/// A world with a client of that key, which signs as it is told.
+async fn world(key: &SigningKey, sign: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> World {
+    let client_key = ClientKey::new(key.algorithm(), key.kid(), sign);
+    let by_key = |issuer: &str, tokens: &str| {
+        ClientCredentials::by_key(issuer, format!("{tokens}/token"), "demo-signer", client_key)
+    };
+    let world = World::with(by_key).await;
+    let jwks = format!(r#"{{"keys":[{}]}}"#, key.public_json());
+    let signer = client("demo-signer", "-", "telemetry:write");
+    let signer = Client { auth: ClientAuth::PrivateKeyJwt, secret: "", jwks: &jwks, ..signer };
+    put(world.server.server.store(), &signer).await;
+    world
+}
+
+fn key() -> Arc<SigningKey> {
+    Arc::new(SigningKey::generate(Algorithm::Es256).unwrap())
+}
+
+#[tokio::test]
+async fn three_lines_call_an_api_by_a_key() {
+    for algorithm in [Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa, Algorithm::Ps256] {
+        let key = Arc::new(SigningKey::generate(algorithm).unwrap());
+        let signer = key.clone();
+        let world = world(&key, move |message| signer.sign(message).ok()).await;
+        assert_eq!(world.get().await.unwrap(), 200, "{algorithm:?}");
+        assert_eq!(world.client.state(), State::Fresh);
+    }
+}
+
+#[tokio::test]
+async fn rfc7523_3_07_each_request_is_signed_anew() {
+    let (key, seen) = (key(), Arc::new(Mutex::new(Vec::new())));
+    let (signer, keep) = (key.clone(), seen.clone());
+    let sign = move |message: &[u8]| {
+        keep.lock().unwrap().push(message.to_vec());
+        signer.sign(message).ok()
+    };
+    let world = world(&key, sign).await;
+    assert_eq!(world.get().await.unwrap(), 200);
+    world.api.once(Fault::said(401, "", "revoked"));
+    assert_eq!(world.get().await.unwrap(), 200, "the server takes no assertion twice");
+    let seen = seen.lock().unwrap();
+    assert_eq!((seen.len(), world.tokens.came()), (2, 2));
+    assert_ne!(seen[0], seen[1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_callers_make_one_signature() {
+    let _still = stop_time();
+    let (key, signed) = (key(), Arc::new(AtomicUsize::new(0)));
+    let (signer, count) = (key.clone(), signed.clone());
+    let sign = move |message: &[u8]| {
+        count.fetch_add(1, SeqCst);
+        signer.sign(message).ok()
+    };
+    let world = world(&key, sign).await;
+    let mut racing = JoinSet::new();
+    for _ in 0..100 {
+        let (client, url) = (world.client.clone(), world.url());
+        racing.spawn(async move { client.get(&url).await.unwrap().status().as_u16() });
+    }
+    assert_eq!(racing.join_all().await, [200; 100]);
+    assert_eq!((signed.load(SeqCst), world.tokens.came()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_away_is_told_and_tried_again_and_nothing_is_sent_unsigned() {
+    let _still = stop_time();
+    let key = key();
+    let (signer, tries) = (key.clone(), Arc::new(AtomicUsize::new(0)));
+    let count = tries.clone();
+    // Away, broken, and of another length than the algorithm's.
+    let sign = move |message: &[u8]| match count.fetch_add(1, SeqCst) {
+        0 => None,
+        1 => panic!("the driver of the device is broken"),
+        2 => Some(vec![7; 70]),
+        _ => signer.sign(message).ok(),
+    };
+    let world = world(&key, sign).await;
+    for tried in 1..=3 {
+        let refused = world.get().await.unwrap_err();
+        let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+        assert_eq!((why.trouble, tries.load(SeqCst)), (Trouble::NotSigned, tried));
+        pass(why.retry_in.unwrap().as_millis().try_into().unwrap()).await;
+    }
+    assert_eq!(world.tokens.came(), 0);
+    assert_eq!(world.get().await.unwrap(), 200);
+}
+
+/// One thread, on which nothing would go on if it waited for the device.
+#[tokio::test(start_paused = true)]
+async fn a_slow_device_holds_nobody_up_while_the_token_is_good() {
+    let _still = stop_time();
+    let (key, (go, gate)) = (key(), channel());
+    let (signer, gate, asked) = (key.clone(), Mutex::new(gate), Arc::new(AtomicUsize::new(0)));
+    let count = asked.clone();
+    let sign = move |message: &[u8]| {
+        count.fetch_add(1, SeqCst);
+        gate.lock().unwrap().recv_timeout(Duration::from_secs(60)).ok()?;
+        signer.sign(message).ok()
+    };
+    let world = world(&key, sign).await;
+    go.send(()).unwrap();
+    assert_eq!(world.get().await.unwrap(), 200);
+    let old = world.api.token();
+    pass(AGEING).await;
+    for _ in 0..10 {
+        assert_eq!((world.get().await.unwrap(), world.api.token()), (200, old.clone()));
+    }
+    while asked.load(SeqCst) < 2 {
+        yield_now().await;
+    }
+    go.send(()).unwrap();
+    world.until(State::Fresh).await;
+    assert_eq!(world.get().await.unwrap(), 200);
+    assert_ne!(world.api.token(), old);
+}
+
+#[tokio::test]
+async fn what_is_not_in_order_of_a_key_is_told_before_anything_is_sent() {
+    let key = |algorithm| ClientKey::new(algorithm, "key-1", |_| None);
+    let new = |issuer: &str, algorithm| {
+        ClientCredentials::by_key(issuer, "https://as.example/token", "reporter", key(algorithm))
+            .for_api("http://127.0.0.1:8081")
+    };
+    assert!(new("https://as.example", Algorithm::Es256).into_client().is_ok());
+    for (credentials, why) in [
+        (new("", Algorithm::Es256), ConfigError::Issuer),
+        (new("http://as.example", Algorithm::Es256), ConfigError::Issuer),
+        (new("https://as.example", Algorithm::Hs256), ConfigError::Algorithm),
+    ] {
+        assert_eq!(credentials.into_client().unwrap_err(), SetupError::Config(why));
+    }
+    let shown = format!("{:?}", key(Algorithm::Es256));
+    assert_eq!(shown, r#"ClientKey { algorithm: Es256, kid: "key-1", .. }"#);
+}
