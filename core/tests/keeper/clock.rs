@@ -77,3 +77,65 @@ fn a_device_whose_corrected_request_got_lost_is_not_left_with_a_wrong_time() {
     assert_eq!(clock.at(seconds(160)), Some(UnixTime(1_762_761_901)));
     assert!(!clock.refused("Mon, 10 Nov 2025 09:00:00 GMT", seconds(161)), "once in each attempt");
 }
+
+#[test]
+fn a_refusal_moves_a_clock_of_the_devices_own_by_a_day_at_most() {
+    // Each pulls it further, a minute after the last or after a request that was taken.
+    for taken in [false, true] {
+        let mut clock = WallClock::new(BUILT);
+        assert!(clock.set(UnixTime(1_762_761_600 - 3_600), seconds(0)));
+        assert!(clock.refused(EIGHT, seconds(0)), "an hour slow");
+        assert_eq!(clock.at(seconds(10)), Some(UnixTime(1_762_761_610)));
+        for (attempt, (shown, moved)) in [
+            ("Tue, 10 Nov 2026 08:00:00 GMT", false),
+            ("Tue, 11 Nov 2025 06:00:00 GMT", true),
+            ("Tue, 11 Nov 2025 08:00:00 GMT", false),
+            ("Wed, 12 Nov 2025 05:00:00 GMT", false),
+            ("Mon, 10 Nov 2025 08:10:00 GMT", true),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let now = seconds(if taken { 1 } else { 61 } * (attempt as u64 + 1));
+            if taken {
+                clock.accepted();
+            }
+            let before = clock.at(now);
+            assert_eq!(clock.refused(shown, now), moved, "{shown}");
+            assert_eq!(clock.at(now) != before, moved, "{shown}");
+        }
+        assert_eq!(clock.at(seconds(if taken { 5 } else { 305 })), Some(UnixTime(1_762_761_600 + 600)));
+    }
+}
+
+#[test]
+fn the_day_counts_from_what_was_set_in_both_directions() {
+    let at = 1_762_761_600;
+    for (set, moved) in [(at - 86_400, true), (at - 86_401, false), (at + 86_400, true), (at + 86_401, false)] {
+        let mut clock = WallClock::new(BUILT);
+        assert!(clock.set(UnixTime(set), seconds(0)));
+        assert_eq!(clock.refused(EIGHT, seconds(0)), moved, "{set}");
+        assert_eq!(clock.at(seconds(0)), Some(UnixTime(if moved { at } else { set })));
+        // Set anew, it is as it was set.
+        assert!(clock.set(UnixTime(at + 5), seconds(1)));
+        assert_eq!(clock.at(seconds(1)), Some(UnixTime(at + 5)));
+    }
+}
+
+#[test]
+fn a_correction_does_not_keep_what_was_set_for_longer_than_a_year() {
+    let mut clock = WallClock::new(BUILT);
+    assert!(clock.set(UnixTime(1_762_761_600), seconds(0)));
+    assert!(clock.refused("Mon, 09 Nov 2026 08:10:00 GMT", seconds(364 * 86_400)));
+    assert_eq!(clock.at(seconds(364 * 86_400)), Some(UnixTime(1_794_211_800)));
+    assert_eq!(clock.at(seconds(400 * 86_400)), None);
+}
+
+#[test]
+fn what_is_the_servers_word_alone_is_replaced_by_its_next() {
+    let mut clock = WallClock::new(BUILT);
+    clock.learn(EIGHT, seconds(0));
+    let later = "Tue, 10 Nov 2026 08:00:00 GMT";
+    assert!(clock.refused(later, seconds(1)), "the server came up with a clock that was wrong");
+    assert_eq!(clock.at(seconds(1)), Some(UnixTime(1_762_761_600 + 365 * 86_400)));
+}

@@ -7,6 +7,10 @@ use crate::{
 
 /// Thirty years: no firmware is that old.
 const OLDEST: u32 = 30 * 31_556_952;
+/// A refusal moves a clock of the device's own by no more seconds than these: a day. A crystal is off by ten minutes in a year,
+/// and a clock that somebody set to the local time by up to fourteen hours. One whose battery is empty begins before the program
+/// was made, and is not taken.
+const OWN_IS_OFF: u32 = 86_400;
 /// Within so many seconds what is sent again after a correction was answered. Not for ever: that answer may have got lost, and
 /// the server's clock or this one be off again since.
 const AN_ATTEMPT: u32 = 60;
@@ -18,9 +22,15 @@ const NOTHING: u32 = 2;
 /// It comes from a clock of the device's own ([`set`](Self::set)) or from the `Date` of the server's answers. A `Date` is
 /// believed where nothing is known, and when the server has refused what was signed and shows another time: then that request
 /// is sent again, once. If that is refused too, the time was not the reason: for a minute, which is longer than an attempt,
-/// what the server says of the time is not listened to, unless it takes a signed request meanwhile. Lifetimes of tokens never depend on this clock, and a
-/// certificate's validity must not. The transports of this repository hand the `Date` on
-/// as [`Response::date`](crate::client::Response::date).
+/// what the server says of the time is not listened to, unless it takes a signed request meanwhile. Lifetimes of tokens never
+/// depend on this clock, and a certificate's validity must not. The transports of this repository hand the `Date` on as
+/// [`Response::date`](crate::client::Response::date).
+///
+/// Whoever stands in the server's place could say a time that lies years ahead, and keep what a device signs for it until
+/// then. A clock of the device's own is protection: refusals move it by a day at most, however many there are, and nothing more
+/// is signed after them than that. So `set` it at each start, and once a year. Where all that is known comes from a `Date`,
+/// a later one is believed as the first was, however far off: a server that came up with a wrong clock would otherwise be
+/// right for ever, and after a restart anything is believed anyway. When such a server is found, give its devices new keys.
 ///
 /// ```
 /// use valetkey::{client::keeper::WallClock, time::{UnixTime, Uptime}};
@@ -40,6 +50,10 @@ const NOTHING: u32 = 2;
 pub struct WallClock {
     built: UnixTime,
     known: Option<(UnixTime, Uptime)>,
+    /// Whether that is from a clock of the device's own, and not the server's word.
+    own: bool,
+    /// Seconds by which the server has shown such a clock to be slow; negative if it is fast.
+    slow: i32,
     /// When, since a signed request was taken.
     corrected: Option<Uptime>,
 }
@@ -47,7 +61,7 @@ pub struct WallClock {
 impl WallClock {
     /// No time is known. No time before `built`, when the program was made, is plausible, nor one 30 years later.
     pub const fn new(built: UnixTime) -> Self {
-        Self { built, known: None, corrected: None }
+        Self { built, known: None, own: false, slow: 0, corrected: None }
     }
 
     /// The time, if it is known: sign nothing otherwise. What was learnt once serves for a year of uptime.
@@ -55,41 +69,53 @@ impl WallClock {
         let (then, learnt) = self.known?;
         // Eighths of a second, so that a year fits 32 bits: small processors divide 64 bits at great length.
         let eighths = now.0.saturating_sub(learnt.0) >> 3;
-        Some(then.plus(u32::try_from(eighths).ok()? / 125))
+        let passed = u32::try_from(eighths).ok()? / 125;
+        Some(UnixTime(then.plus(passed).0.saturating_add_signed(self.slow.into())))
     }
 
     /// Takes the time from a clock of the device's own, such as one that a battery runs, GNSS or NTS. Returns whether it is
     /// plausible.
     pub fn set(&mut self, time: UnixTime, now: Uptime) -> bool {
-        let plausible = time >= self.built && time <= self.built.plus(OLDEST);
+        let plausible = self.is_plausible(time);
         if plausible {
-            self.known = Some((time, now));
+            (self.known, self.own, self.slow) = (Some((time, now)), true, 0);
         }
         plausible
     }
 
+    fn is_plausible(&self, time: UnixTime) -> bool {
+        time >= self.built && time <= self.built.plus(OLDEST)
+    }
+
     /// An answer of the server came with this `Date`: taken if no time is known yet.
     pub fn learn(&mut self, date: &str, now: Uptime) {
-        if self.at(now).is_none() {
-            self.correct(date, now);
+        if let (None, Some(time)) = (self.at(now), self.shown(date)) {
+            self.believe(time, now);
         }
     }
 
     /// The server refused what was signed, in an answer with this `Date`. Returns whether the time was wrong and is right
-    /// now, so that signing anew and sending it once more may help.
+    /// now, so that signing anew and sending it once more may help. A time that was [`set`](Self::set) is not corrected where
+    /// that would move it by more than a day from what was set.
     pub fn refused(&mut self, date: &str, now: Uptime) -> bool {
         if self.corrected.is_some_and(|then| now < then.plus(AN_ATTEMPT)) {
             return false;
         }
-        let before = self.at(now);
-        let corrected = self.correct(date, now);
-        let off = match (before, self.at(now)) {
-            (Some(before), Some(after)) => before.since(after).max(after.since(before)),
-            _ => u32::MAX,
-        };
-        let helps = corrected && off > NOTHING;
-        self.corrected = if helps { Some(now) } else { self.corrected };
-        helps
+        let Some(shown) = self.shown(date) else { return false };
+        match self.at(now) {
+            Some(before) if before.since(shown).max(shown.since(before)) <= NOTHING => return false,
+            Some(before) if self.own => {
+                let off = i64::try_from(shown.0).unwrap_or(i64::MAX).saturating_sub_unsigned(before.0);
+                let slow = i32::try_from(off.saturating_add(self.slow.into())).unwrap_or(i32::MAX);
+                if slow.unsigned_abs() > OWN_IS_OFF {
+                    return false;
+                }
+                self.slow = slow;
+            }
+            _ => self.believe(shown, now),
+        }
+        self.corrected = Some(now);
+        true
     }
 
     /// The server took what was signed: it may correct the time again, should it ever have to.
@@ -97,7 +123,11 @@ impl WallClock {
         self.corrected = None;
     }
 
-    fn correct(&mut self, date: &str, now: Uptime) -> bool {
-        http_date(date, self.built).is_some_and(|time| self.set(time, now))
+    fn shown(&self, date: &str) -> Option<UnixTime> {
+        http_date(date, self.built).filter(|time| self.is_plausible(*time))
+    }
+
+    fn believe(&mut self, time: UnixTime, now: Uptime) {
+        (self.known, self.own, self.slow) = (Some((time, now)), false, 0);
     }
 }
