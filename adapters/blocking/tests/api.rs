@@ -18,7 +18,7 @@ use valetkey::jose::{Algorithm, Algorithms};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::wire::header::Header;
 use valetkey_aws_lc::SigningKey;
-use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, ClientKey, NoToken, SetupError};
+use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, ClientKey, NoToken, SetupError, Transport};
 use valetkey_blocking::server::Response;
 
 const AT_ONCE: usize = 64;
@@ -278,7 +278,9 @@ fn rfc6749_5_2_02_a_client_that_is_refused_is_told_and_does_not_hammer() {
 fn what_is_not_in_order_is_told_before_anything_is_sent() {
     let new = |endpoint: &str, id: &str, secret: &str| ClientCredentials::new(endpoint, id, secret);
     let good = || new("https://as.example/token", "reporter", "s3cret");
-    assert!(good().for_api("https://api.example").for_api("http://127.0.0.1:8081").into_client().is_ok());
+    let two =
+        |credentials: ClientCredentials| credentials.for_api("https://api.example").for_api("http://127.0.0.1:8081");
+    assert!(two(good()).with_transport(Transport::new()).into_client().is_ok());
     assert_eq!(good().into_client().unwrap_err(), SetupError::Api);
     assert_eq!(
         good().for_api("https://api.example").for_api("http://api.example").into_client().unwrap_err(),
@@ -311,4 +313,18 @@ fn no_debug_shows_a_secret_or_a_token() {
     let response = api.get(&origin).unwrap();
     shown += &format!("{api:?} {response:?} {:?}", api.get("https://api.example/"));
     assert!(shown.contains("reporter") && !shown.contains("s3cret") && !shown.contains("token-1"), "{shown}");
+}
+
+#[test]
+fn https_without_tls_is_told_before_anything_is_sent() {
+    for (endpoint, api) in
+        [("https://as.example/token", "http://127.0.0.1:8081"), ("http://127.0.0.1:8080/token", "https://api.example")]
+    {
+        let credentials = || ClientCredentials::new(endpoint, "reporter", "s3cret").for_api(api);
+        let expected = (!cfg!(feature = "rustls")).then_some(SetupError::NoTls);
+        assert_eq!(credentials().into_client().err(), expected, "{endpoint} {api}");
+        // A transport of the program's own may have TLS from elsewhere.
+        assert!(credentials().with_transport(Transport::new()).into_client().is_ok());
+    }
+    assert!(SetupError::NoTls.to_string().contains("feature `rustls`"));
 }

@@ -71,6 +71,8 @@ impl fmt::Debug for ApiClient {
 impl ApiTransport for Transport {
     type Client = ApiClient;
 
+    const STANDARD_HAS_TLS: bool = cfg!(feature = "rustls");
+
     fn standard() -> Result<Self, SetupError> {
         Ok(Self::new())
     }

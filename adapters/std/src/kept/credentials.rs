@@ -73,7 +73,9 @@ impl<T: ApiTransport> ClientCredentials<T> {
         if self.credentials.apis.is_empty() {
             return Err(SetupError::Api);
         }
-        self.transport.map_or_else(T::standard, Ok)?.into_client(self.credentials)
+        let lacks_tls = self.transport.is_none() && !T::STANDARD_HAS_TLS && self.credentials.takes_tls();
+        let client = self.transport.map_or_else(T::standard, Ok)?.into_client(self.credentials)?;
+        if lacks_tls { Err(SetupError::NoTls) } else { Ok(client) }
     }
 }
 
@@ -81,6 +83,9 @@ impl<T: ApiTransport> ClientCredentials<T> {
 pub trait ApiTransport: Sized {
     /// Calls APIs with the token that it keeps.
     type Client;
+
+    /// Whether [`Self::standard`] reaches servers by https.
+    const STANDARD_HAS_TLS: bool;
 
     /// With the settings of a program that has said nothing of it.
     ///
@@ -156,6 +161,11 @@ impl Credentials {
     /// The origins to which tokens may be sent, as they were named.
     pub fn apis(&self) -> &[String] {
         &self.apis
+    }
+
+    fn takes_tls(&self) -> bool {
+        let https = |url: &String| url.starts_with("https:");
+        https(&self.token_endpoint) || self.apis.iter().any(https)
     }
 
     /// As the core takes it.
@@ -237,6 +247,9 @@ pub enum SetupError {
     Api,
     /// TLS cannot be set up on this machine.
     Tls,
+    /// A URL is https, and the crate was built without feature `rustls`. Not where there is a transport of the program's own,
+    /// which may have TLS from elsewhere.
+    NoTls,
     /// The operating system gives no random bytes.
     Random,
 }
@@ -247,6 +260,7 @@ impl fmt::Display for SetupError {
             Self::Config(error) => return error.fmt(f),
             Self::Api => "name each API by its origin, such as https://api.example (http on loopback only)",
             Self::Tls => "TLS cannot be set up on this machine: make a transport to see why",
+            Self::NoTls => "https takes feature `rustls` of this crate, or a transport of your own that has TLS",
             Self::Random => "the operating system gives no random bytes",
         })
     }

@@ -76,6 +76,8 @@ impl fmt::Debug for ApiClient {
 impl ApiTransport for Transport {
     type Client = ApiClient;
 
+    const STANDARD_HAS_TLS: bool = cfg!(feature = "rustls");
+
     fn standard() -> Result<Self, SetupError> {
         Self::new().map_err(|_| SetupError::Tls)
     }
@@ -240,8 +242,8 @@ mod tests {
 
     #[test]
     fn a_renewal_that_ends_with_its_runtime_leaves_nobody_waiting() {
-        let credentials = ClientCredentials::new("https://as.example/token", "reporter", "s3cret");
-        let ApiClient(shared) = credentials.for_api("https://api.example").into_client().unwrap();
+        let credentials = ClientCredentials::new("http://127.0.0.1/token", "reporter", "s3cret");
+        let ApiClient(shared) = credentials.for_api("http://127.0.0.1").into_client().unwrap();
         let next = shared.kept().ask();
         let Ok(Next::Renew { ticket, meanwhile: None }) = next else { panic!("{next:?}") };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -281,6 +283,7 @@ mod tests {
     #[test]
     fn what_differs_in_scheme_host_or_port_is_elsewhere() {
         let credentials = ClientCredentials::new("https://as.example/token", "reporter", "s3cret");
+        let credentials = credentials.with_transport(Transport::new().unwrap());
         let api = credentials.for_api("https://api.example").into_client().unwrap();
         let may_call = |url: &str| Url::parse(url).is_ok_and(|url| api.0.may_call(&url));
         for same in ["https://api.example", "https://API.example:443/a?b", "https://api.example/https://else.example"] {

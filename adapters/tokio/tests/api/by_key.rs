@@ -13,7 +13,7 @@ use valetkey::client::keeper::{State, Trouble};
 use valetkey::jose::Algorithm;
 use valetkey::server::record::{Client, ClientAuth};
 use valetkey_aws_lc::SigningKey;
-use valetkey_tokio::client::{ApiError, ClientCredentials, ClientKey, SetupError};
+use valetkey_tokio::client::{ApiError, ClientCredentials, ClientKey, SetupError, Transport};
 
 /// A world with a client of that key, which signs as it is told.
 async fn world(key: &SigningKey, sign: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> World {
@@ -140,7 +140,8 @@ async fn what_is_not_in_order_of_a_key_is_told_before_anything_is_sent() {
         ClientCredentials::by_key(issuer, "https://as.example/token", "reporter", key(algorithm))
             .for_api("http://127.0.0.1:8081")
     };
-    assert!(new("https://as.example", Algorithm::Es256).into_client().is_ok());
+    let transport = Transport::new().unwrap();
+    assert!(new("https://as.example", Algorithm::Es256).with_transport(transport).into_client().is_ok());
     for (credentials, why) in [
         (new("", Algorithm::Es256), ConfigError::Issuer),
         (new("http://as.example", Algorithm::Es256), ConfigError::Issuer),

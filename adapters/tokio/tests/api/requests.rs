@@ -66,7 +66,9 @@ async fn an_api_that_breaks_off_is_not_asked_again() {
 async fn what_is_not_in_order_is_told_before_anything_is_sent() {
     let new = |endpoint: &str, id: &str, secret: &str| ClientCredentials::new(endpoint, id, secret);
     let good = || new("https://as.example/token", "reporter", "s3cret");
-    assert!(good().for_api("https://api.example").for_api("http://127.0.0.1:8081").into_client().is_ok());
+    let two =
+        |credentials: ClientCredentials| credentials.for_api("https://api.example").for_api("http://127.0.0.1:8081");
+    assert!(two(good()).with_transport(Transport::new().unwrap()).into_client().is_ok());
     let with = good().with_transport(Transport::new().unwrap()).for_api("https://api.example");
     assert!(with.with_scope("a b").with_resource("https://api.example").with_audience("api").into_client().is_ok());
     assert_eq!(good().into_client().unwrap_err(), SetupError::Api);
@@ -100,4 +102,18 @@ async fn no_debug_or_error_shows_a_secret_or_a_token() {
     for secret in ["device-secret", "hush-in-url", &world.api.token()] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
+}
+
+#[tokio::test]
+async fn https_without_tls_is_told_before_anything_is_sent() {
+    for (endpoint, api) in
+        [("https://as.example/token", "http://127.0.0.1:8081"), ("http://127.0.0.1:8080/token", "https://api.example")]
+    {
+        let credentials = || ClientCredentials::new(endpoint, "reporter", "s3cret").for_api(api);
+        let expected = (!cfg!(feature = "rustls")).then_some(SetupError::NoTls);
+        assert_eq!(credentials().into_client().err(), expected, "{endpoint} {api}");
+        // A transport of the program's own may have TLS from elsewhere.
+        assert!(credentials().with_transport(Transport::new().unwrap()).into_client().is_ok());
+    }
+    assert!(SetupError::NoTls.to_string().contains("feature `rustls`"));
 }
