@@ -173,16 +173,22 @@ impl Credentials {
     /// # Errors
     /// [`ConfigError`].
     pub fn config(&self) -> Result<Config<'_>, ConfigError> {
-        let (issuer, auth) = match &self.proof {
-            // No answer in this flow names an issuer that would be compared.
-            Proof::Secret(secret) => {
-                let issuer = self.token_endpoint.split('?').next().unwrap_or_default();
-                (issuer, ClientAuth::Basic(SecretText::new(secret)))
-            }
+        let auth = match &self.proof {
+            Proof::Secret(secret) => ClientAuth::Basic(SecretText::new(secret)),
             Proof::Key(key) if key.algorithm.is_symmetric() => return Err(ConfigError::Algorithm),
-            Proof::Key(_) => (self.issuer.as_str(), ClientAuth::PrivateKeyJwt),
+            Proof::Key(_) => ClientAuth::PrivateKeyJwt,
         };
-        let mut config = Config::new(issuer, &self.token_endpoint, &self.client_id, auth)?;
+        let mut config = match self.proof {
+            // No answer in this flow names an issuer that would be compared, and nobody was asked for one.
+            Proof::Secret(_) => {
+                let issuer = self.token_endpoint.split('?').next().unwrap_or_default();
+                Config::new(issuer, &self.token_endpoint, &self.client_id, auth).map_err(|why| match why {
+                    ConfigError::Issuer => ConfigError::TokenEndpoint,
+                    other => other,
+                })?
+            }
+            Proof::Key(_) => Config::new(&self.issuer, &self.token_endpoint, &self.client_id, auth)?,
+        };
         if !self.scope.is_empty() {
             config = config.with_scope(&self.scope)?;
         }

@@ -77,7 +77,7 @@ async fn what_is_not_in_order_is_told_before_anything_is_sent() {
         SetupError::Api
     );
     for (credentials, why) in [
-        (new("http://as.example/token", "reporter", "s3cret"), ConfigError::Issuer),
+        (new("http://as.example/token", "reporter", "s3cret"), ConfigError::TokenEndpoint),
         (new("https://as.example/token", "", "s3cret"), ConfigError::ClientId),
         (new("https://as.example/token", "reporter", ""), ConfigError::ClientSecret),
         (good().with_scope("a  b"), ConfigError::Scope),
