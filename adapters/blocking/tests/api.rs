@@ -18,7 +18,9 @@ use valetkey::jose::{Algorithm, Algorithms};
 use valetkey::server::record::{AccessTokenFormat, Client, ClientAuth, GrantTypes};
 use valetkey::wire::header::Header;
 use valetkey_aws_lc::SigningKey;
-use valetkey_blocking::client::{ApiClient, ApiError, ClientCredentials, ClientKey, NoToken, SetupError, Transport};
+use valetkey_blocking::client::{
+    ApiClient, ApiError, ClientCredentials, ClientKey, NoToken, RefreshToken, SetupError, Transport,
+};
 use valetkey_blocking::server::Response;
 
 const AT_ONCE: usize = 64;
@@ -327,4 +329,16 @@ fn https_without_tls_is_told_before_anything_is_sent() {
         assert!(credentials().with_transport(Transport::new()).into_client().is_ok());
     }
     assert!(SetupError::NoTls.to_string().contains("feature `rustls`"));
+}
+
+#[test]
+fn what_is_not_in_order_of_a_grant_is_told_before_anything_is_sent() {
+    let public = || ClientCredentials::public("http://127.0.0.1:8080/token", "notes-app").for_api("http://127.0.0.1");
+    let with = |text: &str| public().with_refresh_token(RefreshToken::new(text, false), |_| true);
+    assert!(with("tGzv3JOkF0XG5Qx2TlKWIA").into_client().is_ok());
+    for (credentials, why) in [(public(), ConfigError::ClientSecret), (with(""), ConfigError::RefreshToken)] {
+        assert_eq!(credentials.into_client().unwrap_err(), SetupError::Config(why));
+    }
+    let shown = format!("{:?} {:?}", with("tGzv3JOkF0XG5Qx2TlKWIA"), RefreshToken::new("tGzv3JOkF0XG5Qx2TlKWIA", true));
+    assert!(shown.contains("notes-app") && !shown.contains("tGzv"), "{shown}");
 }

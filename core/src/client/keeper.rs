@@ -19,7 +19,7 @@
 //! |---|---|---|---|---|---|
 //! | [`ask`](Keeper::ask) | `Renew`, once; meanwhile and in a pause `Wait` or `Denied` | `Use` | `Renew`, once, and the token meanwhile | `Use`; after the pause `Renew` | `LogIn` |
 //! | tokens | Fresh | | Fresh | Fresh | |
-//! | no signature, no connection, no answer, 5xx | -, pause | | Failing, pause | -, longer pause | |
+//! | no signature, refresh token not kept, no connection, no answer, 5xx | -, pause | | Failing, pause | -, longer pause | |
 //! | 429, 503 | -, pause of at least the seconds of `Retry-After` | | Failing, pause | -, pause | |
 //! | `invalid_client` and the like | -, pause of 1 to 2 times the longest | | Failing, the same | - , the same | |
 //! | `invalid_grant` for a refresh token | LoggedOut | | Failing, no renewal any more | the same | |

@@ -200,12 +200,15 @@ fn pauses_grow_to_the_longest_and_shrink_after_success() {
 }
 
 #[test]
-fn what_could_not_be_signed_spent_nothing_and_is_tried_again_soon() {
-    for renewal in ALL {
+fn what_could_not_be_signed_or_kept_spent_nothing_and_is_tried_again_soon() {
+    for (renewal, trouble) in ALL.into_iter().flat_map(|how| [(how, Trouble::NotSigned), (how, Trouble::NotKept)]) {
         let mut keeper = keeper(renewal);
         let ticket = ticket(&mut keeper, seconds(0));
-        keeper.not_signed(ticket, seconds(0));
-        assert_eq!(keeper.trouble(), Some(Trouble::NotSigned));
+        match trouble {
+            Trouble::NotSigned => keeper.not_signed(ticket, seconds(0)),
+            _ => keeper.not_kept(ticket, seconds(0)),
+        }
+        assert_eq!(keeper.trouble(), Some(trouble));
         let again = paused(&mut keeper, seconds(0));
         assert!(again < seconds(2));
         renew(&mut keeper, LIFE, again);

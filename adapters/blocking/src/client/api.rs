@@ -2,21 +2,23 @@
 
 use super::origin::Origin;
 use super::transport::{Transport, sensitive, told};
-use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
+use std::{fmt, mem};
 use ureq::Body;
 use ureq::http::header::AUTHORIZATION;
 use ureq::http::{Request, Response, StatusCode, request::Parts};
 use valetkey::client::keeper::{State, Ticket};
 use valetkey::time::Uptime;
 use valetkey_std::kept::{
-    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, SetupError, Token,
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, RefreshToken, SetupError, Token,
 };
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
+/// The credentials of a client, and the APIs that it calls with its tokens. It asks for them in its own name, or for a person
+/// who has logged in.
 ///
 /// ```no_run
 /// use valetkey_blocking::client::ClientCredentials;
@@ -25,6 +27,26 @@ use zeroize::Zeroizing;
 /// let credentials = ClientCredentials::new("https://as.example/token", "reporter", secret);
 /// let api = credentials.for_api("https://api.example").into_client()?;
 /// let notes = api.get("https://api.example/notes")?.body_mut().read_to_string()?;
+/// # Ok(()) }
+/// ```
+///
+/// For a person who has logged in, by a refresh token that is kept as it rotates:
+///
+/// ```no_run
+/// use valetkey_blocking::client::{ClientCredentials, RefreshToken};
+/// # #[derive(Clone)] struct Kept;
+/// # impl Kept {
+/// #     fn read(&self) -> Result<(bool, String), std::io::Error> { todo!() }
+/// #     fn write(&self, in_use: bool, text: &str) -> Result<(), std::io::Error> { todo!() }
+/// # }
+///
+/// # fn run(kept: Kept) -> Result<(), Box<dyn std::error::Error>> {
+/// let (in_use, text) = kept.read()?; // from a file, a database or a keyring; at first from the login
+/// let credentials = ClientCredentials::public("https://as.example/token", "notes-app")
+///     .with_refresh_token(RefreshToken::new(text, in_use), move |token| {
+///         kept.write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
+///     });
+/// let api = credentials.with_grace_window().for_api("https://api.example").into_client()?;
 /// # Ok(()) }
 /// ```
 ///
@@ -49,7 +71,8 @@ pub type ClientCredentials = kept::ClientCredentials<Transport>;
 /// [`ClientCredentials::into_client`](kept::ClientCredentials::into_client); cheap to clone, and to be shared by threads.
 ///
 /// A good token is used while its renewal fails. When there is none, requests fail at once with the reason, and the server
-/// is asked again after a pause, which [`NoToken`] tells.
+/// is asked again after a pause, which [`NoToken`] tells. After the end of a person's grant only another login helps, with
+/// a client made anew.
 #[derive(Clone)]
 pub struct ApiClient(Arc<Shared>);
 
@@ -58,6 +81,8 @@ struct Shared {
     transport: Transport,
     origins: Vec<Origin>,
     kept: Mutex<KeptToken>,
+    /// Whether a renewal is on, though its ticket may be lost by now: a refresh token is not sent by two.
+    renewing: AtomicBool,
     /// Tells those who wait that a ticket was handed back.
     handed_back: Condvar,
 }
@@ -92,8 +117,9 @@ impl ApiClient {
     ) -> Result<Self, SetupError> {
         let origins: Option<Vec<_>> = credentials.apis().iter().map(|api| Origin::named(api)).collect();
         let origins = origins.ok_or(SetupError::Api)?;
-        let kept = Mutex::new(KeptToken::new(uptime)?);
-        Ok(Self(Arc::new(Shared { credentials, transport, origins, kept, handed_back: Condvar::new() })))
+        let kept = Mutex::new(KeptToken::new(&credentials, uptime)?);
+        let (renewing, handed_back) = (AtomicBool::new(false), Condvar::new());
+        Ok(Self(Arc::new(Shared { credentials, transport, origins, kept, renewing, handed_back })))
     }
 
     /// A GET: see [`Self::send`].
@@ -161,7 +187,8 @@ impl ApiClient {
     }
 
     fn renewing(&self, ticket: Ticket) -> Renewing {
-        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket) }
+        let alone = !self.0.renewing.swap(true, Ordering::AcqRel);
+        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket), alone }
     }
 }
 
@@ -183,33 +210,68 @@ impl Shared {
 struct Renewing {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
+    alone: bool,
 }
 
 impl Renewing {
     /// Sends the one request that a ticket is for.
-    fn run(mut self) {
+    fn run(self) {
         let shared = Arc::clone(&self.shared);
-        let config = shared.credentials.config().expect("it was checked when it was given");
-        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
-        let post = shared.credentials.draft(&flow, &mut buf).and_then(Draft::signed);
-        let answer = post.map(|post| shared.transport.send(&post));
-        let Some(ticket) = self.ticket.take() else { return };
-        match answer {
-            Ok(Ok(received)) => {
-                let mut scratch = received.scratch();
-                let answer = flow.response(received.response(), &mut scratch);
-                shared.kept().answered(ticket, answer);
-            }
-            Ok(Err(error)) => shared.kept().unanswered(ticket, error.is_unsent()),
-            Err(NotSigned) => shared.kept().not_signed(ticket),
+        if !self.alone {
+            return self.end(|kept, ticket| kept.unanswered(ticket, true));
         }
+        let (credentials, sent) = (&shared.credentials, shared.kept().refresh_token());
+        let config = credentials.config().expect("it was checked when it was given");
+        let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
+        let mut buf = Zeroizing::default();
+        let Ok(post) = credentials.draft(&flow, &mut buf).and_then(Draft::signed) else {
+            return self.end(KeptToken::not_signed);
+        };
+        if !credentials.keep(sent.as_ref().map(RefreshToken::sending).as_ref()) {
+            return self.end(KeptToken::not_kept);
+        }
+        let received = match shared.transport.send(&post) {
+            Ok(received) => received,
+            Err(error) => {
+                let unsent = error.is_unsent();
+                if unsent {
+                    // After a restart it is known to be good. If this fails, it is only taken for spent.
+                    credentials.keep(sent.as_ref());
+                }
+                return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
+            }
+        };
+        let mut scratch = received.scratch();
+        let answer = flow.response(received.response(), &mut scratch);
+        let successor = shared.kept().successor(&answer);
+        if !credentials.keep(successor.as_ref()) {
+            return self.end(KeptToken::not_kept);
+        }
+        self.end(|kept, ticket| kept.answered(ticket, answer));
+    }
+
+    fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
+        self.leave();
+        if let Some(ticket) = self.ticket.take() {
+            told(&mut self.shared.kept(), ticket);
+        }
+    }
+
+    /// Lets the next renewal begin.
+    fn leave(&mut self) -> bool {
+        let alone = mem::take(&mut self.alone);
+        if alone {
+            self.shared.renewing.store(false, Ordering::Release);
+        }
+        alone
     }
 }
 
 impl Drop for Renewing {
     fn drop(&mut self) {
+        let alone = self.leave();
         if let Some(ticket) = self.ticket.take() {
-            self.shared.kept().unanswered(ticket, false);
+            self.shared.kept().unanswered(ticket, !alone);
         }
         self.shared.handed_back.notify_all();
     }

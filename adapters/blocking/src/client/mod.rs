@@ -41,7 +41,7 @@ mod transport;
 
 pub use api::{ApiClient, ClientCredentials};
 pub use transport::{TIMEOUT, Transport};
-pub use valetkey_std::kept::{ApiError, ClientKey, NoToken, Received, SendError, SetupError};
+pub use valetkey_std::kept::{ApiError, ClientKey, NoToken, Received, RefreshToken, SendError, SetupError};
 
 use valetkey::secret::Entropy;
 

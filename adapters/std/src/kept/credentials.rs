@@ -1,14 +1,18 @@
 //! A client that asks in its own name, and where its tokens may go.
 
+use super::flow::Flow;
 use super::key::{ClientKey, Draft, NotSigned};
+use super::refresh_token::{Grant, RefreshToken};
 use std::fmt;
 use std::time::SystemTime;
-use valetkey::client::{self, Assertion, ClientAuth, Config, ConfigError, TooSmall};
+use valetkey::client::keeper::Renewal;
+use valetkey::client::{Assertion, ClientAuth, Config, ConfigError, TooSmall};
 use valetkey::secret::{Entropy, SecretText};
 use valetkey::time::UnixTime;
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
+/// The credentials of a client, and the APIs that it calls with its tokens. It asks for them in its own name, or
+/// [for a person](Self::with_refresh_token) who has logged in.
 ///
 /// `T` is what sends: each crate that has a client names this type with its own.
 #[must_use]
@@ -33,6 +37,37 @@ impl<T: ApiTransport> ClientCredentials<T> {
         key: ClientKey,
     ) -> Self {
         Self { credentials: Credentials::by_key(issuer, token_endpoint, client_id, key), transport: None }
+    }
+
+    /// The server's token endpoint, and a client that has no secret and just names itself, such as a native application. It
+    /// asks [for a person](Self::with_refresh_token), and for nobody else.
+    pub fn public(token_endpoint: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self { credentials: Credentials::public(token_endpoint, client_id), transport: None }
+    }
+
+    /// Asks for the person whose login gave this refresh token, in place of the client's own name. The scope is then that of
+    /// the login, or the part of it that is named here. A client for another login is made anew.
+    ///
+    /// `keep` writes the token that it is given in place of the one before, durably, and returns whether it could. It is called
+    /// twice for each renewal: before the token is sent, with [`is_in_use`](RefreshToken::is_in_use), so that a program which
+    /// ends in between knows what it may have spent; and with its successor, before the new access token is used. What cannot
+    /// be kept is not sent, or not used, and tried again. It may wait, for a disk or a database.
+    ///
+    /// After a restart begin with what was kept last. Two programs must not share a token: what one has spent would end the
+    /// grant of both.
+    pub fn with_refresh_token(
+        self,
+        token: RefreshToken,
+        keep: impl Fn(&RefreshToken) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { credentials: self.credentials.with_refresh_token(token, keep), ..self }
+    }
+
+    /// The server answers the same renewal once more when its first answer got lost, as a Valetkey server does for some
+    /// seconds: a refresh token of which it is not known whether it was spent is sent again. Otherwise it counts as spent, and
+    /// only a login helps.
+    pub fn with_grace_window(self) -> Self {
+        Self { credentials: self.credentials.with_grace_window(), ..self }
     }
 
     /// Names an API by its origin, such as `https://api.example`: tokens are sent there, and to no other. Call it once for
@@ -69,7 +104,9 @@ impl<T: ApiTransport> ClientCredentials<T> {
     /// # Errors
     /// [`SetupError`]: what was said is not in order.
     pub fn into_client(self) -> Result<T::Client, SetupError> {
-        self.credentials.config().map_err(SetupError::Config)?;
+        let (credentials, grant) = (&self.credentials, self.credentials.grant.as_ref());
+        let config = credentials.config().map_err(SetupError::Config)?;
+        credentials.flow(&config, grant.map(|grant| &grant.token)).map_err(SetupError::Config)?;
         if self.credentials.apis.is_empty() {
             return Err(SetupError::Api);
         }
@@ -111,12 +148,16 @@ pub struct Credentials {
     resource: String,
     audience: String,
     apis: Vec<String>,
+    pub(super) grant: Option<Grant>,
+    has_grace_window: bool,
 }
 
 /// How the client proves who it is.
 enum Proof {
     Secret(Zeroizing<String>),
     Key(ClientKey),
+    /// It does not.
+    Public,
 }
 
 impl fmt::Debug for Credentials {
@@ -146,9 +187,47 @@ impl Credentials {
         Self::proven(issuer.into(), token_endpoint.into(), client_id.into(), Proof::Key(key))
     }
 
+    /// The server's token endpoint, and a client without a secret.
+    pub fn public(token_endpoint: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self::proven(String::new(), token_endpoint.into(), client_id.into(), Proof::Public)
+    }
+
     fn proven(issuer: String, token_endpoint: String, client_id: String, proof: Proof) -> Self {
         let (scope, resource, audience, apis) = (String::new(), String::new(), String::new(), Vec::new());
-        Self { issuer, token_endpoint, client_id, proof, scope, resource, audience, apis }
+        let (grant, has_grace_window) = (None, false);
+        Self { issuer, token_endpoint, client_id, proof, scope, resource, audience, apis, grant, has_grace_window }
+    }
+
+    /// As [`ClientCredentials::with_refresh_token`].
+    #[must_use]
+    pub fn with_refresh_token(
+        self,
+        token: RefreshToken,
+        keep: impl Fn(&RefreshToken) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self { grant: Some(Grant { token, keep: Box::new(keep) }), ..self }
+    }
+
+    /// As [`ClientCredentials::with_grace_window`].
+    #[must_use]
+    pub fn with_grace_window(self) -> Self {
+        Self { has_grace_window: true, ..self }
+    }
+
+    pub(super) const fn renewal(&self) -> Renewal {
+        match (&self.grant, self.has_grace_window) {
+            (None, _) => Renewal::ClientCredentials,
+            (Some(_), true) => Renewal::RefreshUnderGrace,
+            (Some(_), false) => Renewal::RefreshOnce,
+        }
+    }
+
+    /// Keeps a refresh token, if there is one. Returns whether it could; this may wait.
+    pub fn keep(&self, token: Option<&RefreshToken>) -> bool {
+        match (&self.grant, token) {
+            (Some(grant), Some(token)) => (grant.keep)(token),
+            _ => true,
+        }
     }
 
     /// Names an API by its origin.
@@ -177,10 +256,11 @@ impl Credentials {
             Proof::Secret(secret) => ClientAuth::Basic(SecretText::new(secret)),
             Proof::Key(key) if key.algorithm.is_symmetric() => return Err(ConfigError::Algorithm),
             Proof::Key(_) => ClientAuth::PrivateKeyJwt,
+            Proof::Public => ClientAuth::Public,
         };
         let mut config = match self.proof {
             // No answer in this flow names an issuer that would be compared, and nobody was asked for one.
-            Proof::Secret(_) => {
+            Proof::Secret(_) | Proof::Public => {
                 let issuer = self.token_endpoint.split('?').next().unwrap_or_default();
                 Config::new(issuer, &self.token_endpoint, &self.client_id, auth).map_err(|why| match why {
                     ConfigError::Issuer => ConfigError::TokenEndpoint,
@@ -201,18 +281,30 @@ impl Credentials {
         Ok(config)
     }
 
+    /// The flow of a [`Self::config`], by the refresh token that there is now, if there is one.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: the client has neither a secret nor a key nor a refresh token, or that is none.
+    pub fn flow<'c>(
+        &'c self,
+        config: &'c Config<'c>,
+        refresh_token: Option<&'c RefreshToken>,
+    ) -> Result<Flow<'c>, ConfigError> {
+        Flow::new(config, refresh_token, &self.scope)
+    }
+
     /// The request of a flow, in a buffer that is made as long as it needs. Each is to be sent once.
     ///
     /// # Errors
     /// [`NotSigned`], as the clock was never set or the operating system gives no random bytes.
     pub fn draft<'b, 'c: 'b>(
         &'b self,
-        flow: &client::ClientCredentials<'c>,
+        flow: &Flow<'c>,
         buf: &'b mut Zeroizing<Vec<u8>>,
     ) -> Result<Draft<'b>, NotSigned> {
         let key = match &self.proof {
             Proof::Key(key) => key,
-            Proof::Secret(_) => {
+            Proof::Secret(_) | Proof::Public => {
                 **buf = vec![0; needed(flow.request(&mut []))];
                 return Ok(Draft::Whole(flow.request(buf).expect("so much is needed")));
             }
@@ -233,14 +325,6 @@ const LONGER_RSA: usize = 1024;
 
 fn needed<T>(written: Result<T, TooSmall>) -> usize {
     written.err().map_or(0, |TooSmall { needed }| needed)
-}
-
-/// The flow of a [`Credentials::config`].
-///
-/// # Panics
-/// The configuration is another one, of a public client.
-pub fn flow<'c>(config: &'c Config<'c>) -> client::ClientCredentials<'c> {
-    client::ClientCredentials::new(config).expect("a client with a secret or a key")
 }
 
 /// Why there is no client. Nothing was sent.

@@ -78,7 +78,7 @@ pub struct NotSigned;
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Credentials, flow};
+    use super::super::Credentials;
     use super::*;
 
     #[test]
@@ -87,7 +87,8 @@ mod tests {
             let key = ClientKey::new(Algorithm::Ps256, "key-1", move |_| Some(vec![7; length]));
             let credentials = Credentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
             let (config, mut buf) = (credentials.config().unwrap(), Default::default());
-            let post = credentials.draft(&flow(&config), &mut buf).and_then(Draft::signed).unwrap();
+            let flow = credentials.flow(&config, None).unwrap();
+            let post = credentials.draft(&flow, &mut buf).and_then(Draft::signed).unwrap();
             assert!(post.body.len() > length * 4 / 3 && post.authorization.is_none());
         }
     }

@@ -5,7 +5,7 @@
 //! use std::sync::Mutex;
 //! use valetkey::client::Response;
 //! use valetkey::time::Uptime;
-//! use valetkey_std::kept::{Credentials, KeptToken, Next, flow};
+//! use valetkey_std::kept::{Credentials, KeptToken, Next};
 //!
 //! # fn send(_: &valetkey::client::Post<'_>) -> Response<'static> {
 //! #     let body = br#"{"access_token":"2YotnFZ","token_type":"Bearer","expires_in":600}"#;
@@ -13,11 +13,11 @@
 //! # }
 //! let credentials = Credentials::new("https://as.example/token", "reporter", "its-secret");
 //! let config = credentials.config()?;
-//! let kept = Mutex::new(KeptToken::new(Box::new(|| Uptime(1_000)))?);
+//! let kept = Mutex::new(KeptToken::new(&credentials, Box::new(|| Uptime(1_000)))?);
 //!
 //! let next = kept.lock().unwrap().ask()?;
 //! let Next::Renew { ticket, meanwhile: None } = next else { panic!("there is a token already") };
-//! let (flow, mut buf) = (flow(&config), Default::default());
+//! let (flow, mut buf) = (credentials.flow(&config, None)?, Default::default());
 //! let post = credentials.draft(&flow, &mut buf).and_then(|draft| draft.signed());
 //! let response = send(&post.unwrap()); // the lock is not held meanwhile
 //! kept.lock().unwrap().answered(ticket, flow.response(response, &mut []));
@@ -29,14 +29,18 @@
 
 mod credentials;
 mod error;
+mod flow;
 mod key;
 mod received;
+mod refresh_token;
 mod send_error;
 mod token;
 
-pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError, flow};
+pub use credentials::{ApiTransport, ClientCredentials, Credentials, SetupError};
 pub use error::ApiError;
+pub use flow::Flow;
 pub use key::{ClientKey, Draft, NotSigned};
 pub use received::Received;
+pub use refresh_token::RefreshToken;
 pub use send_error::SendError;
 pub use token::{KeptToken, Next, NoToken, Token};

@@ -1,11 +1,11 @@
 //! The core's keeper together with the text of its token and its clock.
 
-use super::SetupError;
+use super::{Credentials, RefreshToken, SetupError};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use valetkey::client::keeper::{Keeper, Now, Refused, Renewal, State, Ticket, Timing, TokenId, Trouble, Usable, seed};
-use valetkey::client::{Error, Outcome};
+use valetkey::client::{Error, Outcome, Tokens};
 use valetkey::time::Uptime;
 use zeroize::Zeroizing;
 
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 pub struct KeptToken {
     keeper: Keeper,
     text: Arc<Zeroizing<String>>,
+    refresh_token: Option<RefreshToken>,
     uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
 }
 
@@ -88,15 +89,35 @@ impl std::error::Error for NoToken {
 }
 
 impl KeptToken {
-    /// Without a token, for a client that asks in its own name.
+    /// Without an access token. With a refresh token that may have been spent, and a server that gives no successor twice, it
+    /// begins logged out.
     ///
     /// # Errors
     /// [`SetupError::Random`].
-    pub fn new(uptime: Box<dyn Fn() -> Uptime + Send + Sync>) -> Result<Self, SetupError> {
+    pub fn new(credentials: &Credentials, uptime: Box<dyn Fn() -> Uptime + Send + Sync>) -> Result<Self, SetupError> {
         let mut drawn = [0; 8];
         getrandom::fill(&mut drawn).map_err(|_| SetupError::Random)?;
-        let keeper = Keeper::new(Renewal::ClientCredentials, Timing::SERVICE, seed(b"", &drawn));
-        Ok(Self { keeper, text: Arc::default(), uptime })
+        let (grant, renewal) = (credentials.grant.as_ref(), credentials.renewal());
+        let mut keeper = Keeper::new(renewal, Timing::SERVICE, seed(b"", &drawn));
+        if renewal == Renewal::RefreshOnce && grant.is_some_and(|grant| grant.token.is_in_use()) {
+            keeper.log_out();
+        }
+        let refresh_token = grant.map(|grant| RefreshToken::new(grant.token.expose(), false));
+        Ok(Self { keeper, text: Arc::default(), refresh_token, uptime })
+    }
+
+    /// The refresh token to send next, if the client has one.
+    pub fn refresh_token(&self) -> Option<RefreshToken> {
+        self.refresh_token.clone()
+    }
+
+    /// Takes the refresh token out of an answer, if the client has one: it is the one to send next, and to be
+    /// [kept](Credentials::keep) before the answer is [told](Self::answered).
+    pub fn successor(&mut self, answer: &Result<Outcome<'_>, Error>) -> Option<RefreshToken> {
+        let Ok(Outcome::Tokens(Tokens { refresh_token: Some(came), .. })) = answer else { return None };
+        let held = self.refresh_token.as_mut()?;
+        *held = RefreshToken::new(came.expose(), false);
+        Some(held.clone())
     }
 
     /// What somebody has to do who needs a token.
@@ -144,6 +165,11 @@ impl KeptToken {
     /// The request of a ticket could not be signed.
     pub fn not_signed(&mut self, ticket: Ticket) {
         self.keeper.not_signed(ticket, (self.uptime)());
+    }
+
+    /// The refresh token of a ticket, or its successor, could not be kept.
+    pub fn not_kept(&mut self, ticket: Ticket) {
+        self.keeper.not_kept(ticket, (self.uptime)());
     }
 
     /// An API answered 401 to this token. Whether to send the request once more, with [another](Self::ask).

@@ -4,8 +4,9 @@ use super::Transport;
 use super::transport::sensitive;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response, StatusCode, Url};
-use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{fmt, mem};
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
@@ -14,11 +15,13 @@ use valetkey::client::keeper::{State, Ticket};
 use valetkey::text::uri;
 use valetkey::time::Uptime;
 use valetkey_std::kept::{
-    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, SendError, SetupError, Token,
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, RefreshToken, SendError,
+    SetupError, Token,
 };
 use zeroize::Zeroizing;
 
-/// The credentials of a client that asks for tokens in its own name, and the APIs that it calls with them.
+/// The credentials of a client, and the APIs that it calls with its tokens. It asks for them in its own name, or for a person
+/// who has logged in.
 ///
 /// ```no_run
 /// use valetkey_tokio::client::ClientCredentials;
@@ -30,8 +33,28 @@ use zeroize::Zeroizing;
 /// # Ok(()) }
 /// ```
 ///
-/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service: what signs may block, as it runs
-/// where tokio lets it ([`spawn_blocking`]).
+/// For a person who has logged in, by a refresh token that is kept as it rotates:
+///
+/// ```no_run
+/// use valetkey_tokio::client::{ClientCredentials, RefreshToken};
+/// # #[derive(Clone)] struct Kept;
+/// # impl Kept {
+/// #     fn read(&self) -> Result<(bool, String), std::io::Error> { todo!() }
+/// #     fn write(&self, in_use: bool, text: &str) -> Result<(), std::io::Error> { todo!() }
+/// # }
+///
+/// # fn run(kept: Kept) -> Result<(), Box<dyn std::error::Error>> {
+/// let (in_use, text) = kept.read()?; // from a file, a database or a keyring; at first from the login
+/// let credentials = ClientCredentials::public("https://as.example/token", "notes-app")
+///     .with_refresh_token(RefreshToken::new(text, in_use), move |token| {
+///         kept.write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
+///     });
+/// let api = credentials.with_grace_window().for_api("https://api.example").into_client()?;
+/// # Ok(()) }
+/// ```
+///
+/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service. What signs may block, as may what
+/// keeps a refresh token: both run where tokio lets them ([`spawn_blocking`]).
 ///
 /// ```no_run
 /// use valetkey::jose::Algorithm;
@@ -52,8 +75,8 @@ pub type ClientCredentials = kept::ClientCredentials<Transport>;
 /// clone, and to be shared by tasks.
 ///
 /// A good token is used while its renewal fails. When there is none, requests fail at once with the reason, and the server
-/// is asked again after a pause, which [`NoToken`] tells. A renewal runs in a task of its own, so that any caller may be
-/// dropped at any time. Its clock is tokio's.
+/// is asked again after a pause, which [`NoToken`] tells. After the end of a person's grant only another login helps, with
+/// a client made anew. A renewal runs in a task of its own, so that any caller may be dropped at any time. Its clock is tokio's.
 #[derive(Clone)]
 pub struct ApiClient(Arc<Shared>);
 
@@ -63,6 +86,8 @@ struct Shared {
     /// Of which only the origins count.
     apis: Vec<Url>,
     kept: Mutex<KeptToken>,
+    /// Whether a renewal is on, though its ticket may be lost by now: a refresh token is not sent by two.
+    renewing: AtomicBool,
     /// Tells those who wait that a ticket was handed back.
     handed_back: Notify,
 }
@@ -87,8 +112,9 @@ impl ApiTransport for Transport {
         let apis = apis.ok_or(SetupError::Api)?;
         let began = Instant::now();
         let uptime = move || Uptime(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let kept = Mutex::new(KeptToken::new(Box::new(uptime))?);
-        Ok(ApiClient(Arc::new(Shared { credentials, transport: self, apis, kept, handed_back: Notify::new() })))
+        let kept = Mutex::new(KeptToken::new(&credentials, Box::new(uptime))?);
+        let (renewing, handed_back) = (AtomicBool::new(false), Notify::new());
+        Ok(ApiClient(Arc::new(Shared { credentials, transport: self, apis, kept, renewing, handed_back })))
     }
 }
 
@@ -139,8 +165,7 @@ impl ApiClient {
             match next {
                 Next::Use(token) => return Ok(token),
                 Next::Renew { ticket, meanwhile } => {
-                    let renewal = Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket) };
-                    tokio::spawn(renewal.run());
+                    tokio::spawn(Renewing::new(&self.0, ticket).run());
                     if let Some(token) = meanwhile {
                         return Ok(token);
                     }
@@ -190,29 +215,73 @@ impl Shared {
 struct Renewing {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
+    alone: bool,
 }
 
 impl Renewing {
+    fn new(shared: &Arc<Shared>, ticket: Ticket) -> Self {
+        let alone = !shared.renewing.swap(true, Ordering::AcqRel);
+        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone }
+    }
+
     /// Sends the one request that a ticket is for.
-    async fn run(mut self) {
+    async fn run(self) {
         let shared = Arc::clone(&self.shared);
-        let config = shared.credentials.config().expect("it was checked when it was given");
-        let (flow, mut buf) = (kept::flow(&config), Zeroizing::default());
-        let answer = match signed(shared.credentials.draft(&flow, &mut buf)).await {
-            Ok(post) => Ok(shared.transport.send(&post).await),
-            Err(why) => Err(why),
+        if !self.alone {
+            return self.end(|kept, ticket| kept.unanswered(ticket, true));
+        }
+        let (credentials, sent) = (&shared.credentials, shared.kept().refresh_token());
+        let config = credentials.config().expect("it was checked when it was given");
+        let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
+        let mut buf = Zeroizing::default();
+        let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
+            return self.end(KeptToken::not_signed);
         };
-        let Some(ticket) = self.ticket.take() else { return };
-        match answer {
-            Ok(Ok(received)) => {
-                let mut scratch = received.scratch();
-                let answer = flow.response(received.response(), &mut scratch);
-                shared.kept().answered(ticket, answer);
+        if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
+            return self.end(KeptToken::not_kept);
+        }
+        let received = match shared.transport.send(&post).await {
+            Ok(received) => received,
+            Err(error) => {
+                let unsent = error.is_unsent();
+                if unsent {
+                    // After a restart it is known to be good. If this fails, it is only taken for spent.
+                    keep(&shared, sent.clone()).await;
+                }
+                return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
             }
-            Ok(Err(error)) => shared.kept().unanswered(ticket, error.is_unsent()),
-            Err(NotSigned) => shared.kept().not_signed(ticket),
+        };
+        let mut scratch = received.scratch();
+        let answer = flow.response(received.response(), &mut scratch);
+        let successor = shared.kept().successor(&answer);
+        if !keep(&shared, successor).await {
+            return self.end(KeptToken::not_kept);
+        }
+        self.end(|kept, ticket| kept.answered(ticket, answer));
+    }
+
+    fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
+        self.leave();
+        if let Some(ticket) = self.ticket.take() {
+            told(&mut self.shared.kept(), ticket);
         }
     }
+
+    /// Lets the next renewal begin.
+    fn leave(&mut self) -> bool {
+        let alone = mem::take(&mut self.alone);
+        if alone {
+            self.shared.renewing.store(false, Ordering::Release);
+        }
+        alone
+    }
+}
+
+/// Keeps a refresh token, if there is one. A disk or a database does not hold up the runtime.
+async fn keep(shared: &Arc<Shared>, token: Option<RefreshToken>) -> bool {
+    let Some(token) = token else { return true };
+    let shared = Arc::clone(shared);
+    spawn_blocking(move || shared.credentials.keep(Some(&token))).await.unwrap_or(false)
 }
 
 /// The whole request. What signs does not hold up the runtime.
@@ -228,8 +297,9 @@ async fn signed(draft: Result<Draft<'_>, NotSigned>) -> Result<Post<'_>, NotSign
 
 impl Drop for Renewing {
     fn drop(&mut self) {
+        let alone = self.leave();
         if let Some(ticket) = self.ticket.take() {
-            self.shared.kept().unanswered(ticket, false);
+            self.shared.kept().unanswered(ticket, !alone);
         }
         self.shared.handed_back.notify_waiters();
     }
@@ -248,7 +318,7 @@ mod tests {
         let Ok(Next::Renew { ticket, meanwhile: None }) = next else { panic!("{next:?}") };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let told = shared.handed_back.notified();
-        runtime.spawn(Renewing { shared: shared.clone(), ticket: Some(ticket) }.run());
+        runtime.spawn(Renewing::new(&shared, ticket).run());
         drop(runtime);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(told);

@@ -9,11 +9,12 @@ mod callers;
 #[path = "../common/mod.rs"]
 mod common;
 mod elsewhere;
+mod grant;
 mod proxy;
 mod requests;
 
 use axum::Router;
-use axum::routing::any;
+use axum::routing::{any, get};
 use common::{Running, start_with};
 use proxy::Proxy;
 use std::sync::Arc;
@@ -67,7 +68,9 @@ impl World {
             counter.fetch_add(1, SeqCst);
             format!("{} {body}", access.client_id)
         });
-        let routes = Router::new().route("/telemetry", telemetry).layer(guard.needing("telemetry:write"));
+        let notes = get(async |access: Access| access.subject.to_string()).layer(guard.needing("read"));
+        let telemetry = telemetry.layer(guard.needing("telemetry:write"));
+        let routes = Router::new().route("/telemetry", telemetry).route("/notes", notes);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = Proxy::before(&format!("http://{}", listener.local_addr().unwrap())).await;
         tokio::spawn(async { axum::serve(listener, routes).await.unwrap() });

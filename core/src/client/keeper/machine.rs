@@ -188,6 +188,13 @@ impl Keeper {
         self.not_begun(ticket, Trouble::NotSigned, now);
     }
 
+    /// The refresh token could not be kept: before it was to be sent, so that it was not; or what came in its place, which has
+    /// to be known still and is the one to send next. The access token that came along is not used, as a restart would leave
+    /// the device with a refresh token that was spent; the one before is for as long as it is good.
+    pub fn not_kept(&mut self, ticket: Ticket, now: Uptime) {
+        self.not_begun(ticket, Trouble::NotKept, now);
+    }
+
     fn not_begun(&mut self, ticket: Ticket, trouble: Trouble, now: Uptime) {
         if ticket.serial == self.serial && self.out.take().is_some() {
             self.fail(trouble, now);

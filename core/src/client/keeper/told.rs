@@ -25,8 +25,9 @@ impl Usable {
 
 /// The right to send one request for a token, and the duty to tell what came of it: by
 /// [`Keeper::answered`](super::Keeper::answered), [`Keeper::unanswered`](super::Keeper::unanswered),
-/// [`Keeper::not_sent`](super::Keeper::not_sent) or [`Keeper::not_signed`](super::Keeper::not_signed). Only one is out at a
-/// time. One that is lost counts as unanswered at its deadline.
+/// [`Keeper::not_sent`](super::Keeper::not_sent), [`Keeper::not_signed`](super::Keeper::not_signed) or
+/// [`Keeper::not_kept`](super::Keeper::not_kept). Only one is out at a time. One that is lost counts as unanswered at its
+/// deadline.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "nobody else may send the request until this ticket's deadline"]
 pub struct Ticket {
@@ -112,6 +113,8 @@ pub enum Trouble {
     NotSent,
     /// No signature: the client's key is away or broken, or its clock was never set. The request was not sent.
     NotSigned,
+    /// The refresh token could not be kept: it was not sent, or its successor is not used before it is in safety.
+    NotKept,
     /// The request was sent, or may have been, and no answer came.
     NoAnswer,
     /// The server is busy: status 429 or 503.
@@ -129,6 +132,7 @@ impl fmt::Display for Trouble {
         f.write_str(match self {
             Self::NotSent => "the authorization server cannot be reached",
             Self::NotSigned => "the request for a token could not be signed: look at the client's key and at the clock",
+            Self::NotKept => "the refresh token could not be kept: look at what it is written to",
             Self::NoAnswer => "the authorization server did not answer",
             Self::Busy => "the authorization server is busy",
             Self::Server => "the authorization server failed",

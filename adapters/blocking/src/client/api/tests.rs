@@ -1,5 +1,7 @@
 //! What is done while a token ages, by a clock that the test sets.
 
+mod grant;
+
 use super::*;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -36,7 +38,7 @@ fn server() -> Server {
 
 fn serve(stream: &TcpStream, said: &Mutex<Receiver<u16>>, come: &Sender<()>, asked: &AtomicUsize) {
     let mut requests = BufReader::new(stream);
-    while let Some((path, bearer)) = request(&mut requests) {
+    while let Some((path, bearer, _)) = request(&mut requests) {
         let (status, body) = match asked.load(SeqCst) {
             _ if path != "/token" => (200, bearer),
             0 => (200, token(asked)),
@@ -48,14 +50,18 @@ fn serve(stream: &TcpStream, said: &Mutex<Receiver<u16>>, come: &Sender<()>, ask
                 }
             }
         };
-        let head =
-            format!("HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
-        (&mut &*stream).write_all((head + &body).as_bytes()).unwrap();
+        respond(stream, status, &body);
     }
 }
 
-/// The path, and the token that came along.
-fn request(from: &mut impl BufRead) -> Option<(String, String)> {
+fn respond(mut stream: &TcpStream, status: u16, body: &str) {
+    let head =
+        format!("HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all((head + body).as_bytes()).unwrap();
+}
+
+/// The path, the token that came along, and the body.
+fn request(from: &mut impl BufRead) -> Option<(String, String, String)> {
     let line = |from: &mut dyn BufRead| {
         let mut line = String::new();
         from.read_line(&mut line).ok().filter(|read| *read > 0).map(|_| line.trim_end().to_owned())
@@ -70,8 +76,9 @@ fn request(from: &mut impl BufRead) -> Option<(String, String)> {
             _ => {}
         }
     }
-    from.read_exact(&mut vec![0; length]).ok()?;
-    Some((path, bearer))
+    let mut body = vec![0; length];
+    from.read_exact(&mut body).ok()?;
+    Some((path, bearer, String::from_utf8(body).ok()?))
 }
 
 fn token(asked: &AtomicUsize) -> String {
@@ -81,7 +88,10 @@ fn token(asked: &AtomicUsize) -> String {
 
 /// A client, and its clock in milliseconds.
 fn client(origin: &str) -> (ApiClient, Arc<AtomicU64>) {
-    let credentials = Credentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it").for_api(origin);
+    timed(Credentials::new(format!("{origin}/token"), "reporter", "s3cret-of-it").for_api(origin))
+}
+
+fn timed(credentials: Credentials) -> (ApiClient, Arc<AtomicU64>) {
     let clock = Arc::new(AtomicU64::new(0));
     let uptime = Arc::clone(&clock);
     let uptime = Box::new(move || Uptime(uptime.load(SeqCst)));
