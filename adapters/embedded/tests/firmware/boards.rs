@@ -37,9 +37,23 @@ pub(crate) fn elf(board: &Board, firmware: &str) -> PathBuf {
     target().join(board.target).join("release").join(firmware)
 }
 
-/// What boots a firmware whose UART leads to a port of this machine, or nowhere.
-pub(crate) fn machine(board: &Board, elf: &Path, port: Option<u16>) -> Command {
-    let link = port.map_or("null".to_owned(), |port| format!("tcp:127.0.0.1:{port}"));
+/// Where the UART of a board leads.
+#[derive(Clone, Copy)]
+pub(crate) enum Line {
+    Nowhere,
+    /// To this port, once.
+    To(u16),
+    /// To this port, again a second after each time that it was closed there.
+    AgainTo(u16),
+}
+
+/// What boots a firmware.
+pub(crate) fn machine(board: &Board, elf: &Path, line: Line) -> Command {
+    let link = match line {
+        Line::Nowhere => "null".to_owned(),
+        Line::To(port) => format!("tcp:127.0.0.1:{port}"),
+        Line::AgainTo(port) => format!("tcp:127.0.0.1:{port},reconnect=1"),
+    };
     let mut machine = Command::new(board.qemu);
     machine
         .args(board.arguments)
@@ -78,5 +92,8 @@ pub(crate) fn end(mut child: Child, name: &str) -> (i32, String) {
 
 /// Boots a firmware whose UART leads to a port of this machine. Answers its exit status and its log.
 pub(crate) fn boot(board: &Board, firmware: &str, port: u16) -> (i32, String) {
-    end(machine(board, &elf(board, firmware), Some(port)).spawn().unwrap(), &format!("{firmware} on {}", board.target))
+    end(
+        machine(board, &elf(board, firmware), Line::To(port)).spawn().unwrap(),
+        &format!("{firmware} on {}", board.target),
+    )
 }

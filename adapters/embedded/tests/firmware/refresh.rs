@@ -1,14 +1,15 @@
 //! A device that keeps its refresh token in flash loses power at any time, and goes on from there. Between it and the program
 //! stands one who carries the bytes and cuts the power: by the clock, or at a byte of a request or an answer.
 
-use crate::boards::{CORTEX_M4, elf, end, machine};
+use crate::boards::{CORTEX_M4, Line, elf, end, machine};
 use crate::browser::{ask, ask_as_client, log_in};
 use crate::program::{Server, directory};
+use crate::signed::message;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use std::{env, fs};
+use std::{env, fs, thread};
 use valetkey::client::keeper::{Flash, FlashError, Renewal, TokenStore};
 
 /// How often power is cut, unless `VALETKEY_FIRMWARE_KILLS` says how often.
@@ -67,7 +68,8 @@ fn carry(from: &mut TcpStream, to: &mut TcpStream, room: usize) -> Vec<u8> {
 fn live(device: &Path, port: u16, cut: Cut) -> Life {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let here = listener.local_addr().unwrap().port();
-    let mut child = machine(&CORTEX_M4, &elf(&CORTEX_M4, "refresh"), Some(here)).current_dir(device).spawn().unwrap();
+    let mut child =
+        machine(&CORTEX_M4, &elf(&CORTEX_M4, "refresh"), Line::To(here)).current_dir(device).spawn().unwrap();
     let (mut uart, _) = listener.accept().unwrap(); // opened before the first instruction
     let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
     for socket in [&uart, &server] {
@@ -135,11 +137,11 @@ fn kept(device: &Path) -> Option<String> {
     store.load(Renewal::RefreshOnce, &mut [0; 96]).unwrap().map(|token| token.expose().to_owned())
 }
 
-/// A device, and a server whose tokens are short and whose grace is that for devices.
-fn device_and_server(name: &str) -> (PathBuf, Server, u16) {
+/// A device, and a server whose tokens live for so many seconds and whose grace is that for devices.
+fn device_and_server(name: &str, life: u32) -> (PathBuf, Server, u16) {
     let device = directory(name);
     let settings = device.join("valetkey.toml");
-    fs::write(&settings, "profile = \"embedded\"\n[lifetimes]\naccess_seconds = 3\n").unwrap();
+    fs::write(&settings, format!("profile = \"embedded\"\n[lifetimes]\naccess_seconds = {life}\n")).unwrap();
     let (server, port) = Server::with(&["--config", settings.to_str().unwrap(), "--db", ":memory:"]);
     (device, server, port)
 }
@@ -150,7 +152,12 @@ fn goes_on(device: &Path, port: u16) {
     // The first may be one that was on its way when power was cut, and has lived since.
     let tokens = life.log.lines().filter(|line| line.starts_with("a token, good for seconds: ")).count();
     assert_eq!((life.status, tokens, life.log.lines().count()), (Some(0), 2, 2), "{}", life.log);
-    let last = &life.answers[life.answers.rfind("HTTP/1.1 200").unwrap()..];
+    is_left_with(device, port, &life.answers);
+}
+
+/// The API takes the last token that was answered, and its refresh token is in flash.
+fn is_left_with(device: &Path, port: u16, answers: &str) {
+    let last = &answers[answers.rfind("HTTP/1.1 200").unwrap()..];
     let member = |name| last.split_once(&format!("\"{name}\":\"")).unwrap().1.split('"').next().unwrap();
     let bearer = format!("Authorization: Bearer {}\r\n", member("access_token"));
     assert_eq!(ask(port, "/api/data", &bearer, None).status(), "200");
@@ -160,7 +167,7 @@ fn goes_on(device: &Path, port: u16) {
 #[test]
 #[expect(clippy::print_stdout, reason = "is shown when it fails, or with --nocapture")]
 fn it_goes_on_after_each_loss_of_power() {
-    let (device, _server, port) = device_and_server("power");
+    let (device, _server, port) = device_and_server("power", 3);
     let handed_over = device.join("refresh-token");
     fs::write(&handed_over, log_in(port)).unwrap();
     goes_on(&device, port);
@@ -178,9 +185,57 @@ fn it_goes_on_after_each_loss_of_power() {
     }
 }
 
+/// How a connection ends.
+#[derive(Clone, Copy)]
+enum End {
+    /// The server closes it when it has answered, as it does with one that is idle for long.
+    Answered,
+    /// It breaks when so many bytes of the answer have arrived.
+    Within(usize),
+    /// The device ends it.
+    ItsOwn,
+}
+
+#[test]
+fn it_goes_on_when_the_server_closes_the_connection_and_when_that_breaks() {
+    let (device, _server, port) = device_and_server("broken", 8);
+    fs::write(device.join("refresh-token"), log_in(port)).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let here = listener.local_addr().unwrap().port();
+    let carrying = thread::spawn(move || {
+        let (mut answers, mut connections) = (String::new(), 0);
+        for end in [End::Answered, End::Within(200), End::ItsOwn] {
+            let (mut uart, _) = listener.accept().unwrap();
+            let mut server = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            connections += 1;
+            while let Some(request) = message(&mut uart) {
+                server.write_all(request.as_bytes()).unwrap();
+                let answer = message(&mut server).unwrap();
+                let length = if let End::Within(length) = end { length } else { answer.len() };
+                uart.write_all(&answer.as_bytes()[..length]).unwrap();
+                answers.push_str(&answer);
+                if !matches!(end, End::ItsOwn) {
+                    break;
+                }
+            }
+        }
+        (answers, connections)
+    });
+    let elf = elf(&CORTEX_M4, "refresh");
+    let child = machine(&CORTEX_M4, &elf, Line::AgainTo(here)).current_dir(&device).spawn().unwrap();
+    let (status, log) = end(child, "refresh");
+    let tokens = log.lines().filter(|line| line.starts_with("a token, good for seconds: ")).count();
+    let broken = log.lines().filter(|line| line.starts_with("no answer: ")).count();
+    // What is sent before QEMU has dialled again is one more that is not answered.
+    assert!((status, tokens) == (0, 2) && broken >= 1 && log.lines().count() == tokens + broken, "{status}, {log}");
+    let (answers, connections) = carrying.join().unwrap();
+    assert_eq!((connections, answers.matches("HTTP/1.1 200").count()), (3, 3), "{answers}");
+    is_left_with(&device, port, &answers);
+}
+
 #[test]
 fn it_says_when_only_a_login_helps() {
-    let (device, _server, port) = device_and_server("ended");
+    let (device, _server, port) = device_and_server("ended", 3);
     let handed_over = device.join("refresh-token");
     fs::write(&handed_over, log_in(port)).unwrap();
     goes_on(&device, port);

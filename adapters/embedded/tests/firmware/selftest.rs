@@ -1,6 +1,6 @@
 //! The self-test on each board, and in node; and that it tells when something is wrong.
 
-use crate::boards::{BOARDS, elf, end, machine, target};
+use crate::boards::{BOARDS, Line, elf, end, machine, target};
 use crate::program::directory;
 use std::fs;
 use std::path::Path;
@@ -37,7 +37,7 @@ fn everywhere(name: &str, change: fn(&mut Vec<u8>, &str)) -> Vec<(String, (i32, 
     let mut came = Vec::new();
     for board in &BOARDS {
         let path = changed(&elf(board, "selftest"), board.target);
-        came.push((board.target.to_owned(), end(machine(board, &path, None).spawn().unwrap(), board.target)));
+        came.push((board.target.to_owned(), end(machine(board, &path, Line::Nowhere).spawn().unwrap(), board.target)));
     }
     let path = changed(&target().join("wasm32-unknown-unknown/release/selftest.wasm"), "wasm32");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("firmware/selftest/run.mjs");

@@ -14,7 +14,7 @@ const LESS: &str = "Sun, 01 Jun 2025 00:00:07 GMT";
 const UNSET: &str = "Thu, 01 Jan 1970 00:00:07 GMT";
 
 /// A message of HTTP with a length; none if the peer has closed.
-fn message(from: &mut TcpStream) -> Option<String> {
+pub(crate) fn message(from: &mut TcpStream) -> Option<String> {
     let (mut text, mut buf) = (Vec::new(), [0; 1024]);
     loop {
         let came = str::from_utf8(&text).unwrap();

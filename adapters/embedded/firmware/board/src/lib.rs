@@ -31,6 +31,11 @@ impl Uart {
         Self(())
     }
 
+    /// Before another connection: what is left of the last one answers nothing. QEMU dials by itself, with `reconnect`.
+    pub fn forget(&mut self) {
+        while machine::receive().is_some() {}
+    }
+
     /// The bytes that are there; `None` if there are none and time remains.
     fn poll(&mut self, to: &mut [u8], since: u32) -> Option<Result<usize, ErrorKind>> {
         let mut count = 0;

@@ -1,5 +1,5 @@
-//! A device that a person logged in once. It keeps its access token good, and its refresh token in flash, from where it
-//! goes on after any loss of power.
+//! A device that a person logged in once. It keeps its access token good over connections that break, and its refresh token
+//! in flash, from where it goes on after any loss of power.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]
@@ -14,6 +14,7 @@ use valetkey::secret::SecretText;
 use valetkey::time::Uptime;
 use valetkey_embedded::{Connection, Error};
 
+const HOST: &str = "127.0.0.1";
 /// So many tokens are shown to be got; a device goes on for ever.
 const ENOUGH: u32 = 2;
 /// The server waits with the end of a refresh token until its successor has arrived, or at least for a while.
@@ -30,7 +31,7 @@ fn main() -> ! {
     }
 }
 
-fn live(link: Uart) -> Result<(), &'static str> {
+fn live(mut link: Uart) -> Result<(), &'static str> {
     let auth = ClientAuth::Basic(SecretText::new("web-secret"));
     let config = Config::new("http://127.0.0.1", "http://127.0.0.1/token", "demo-web", auth).map_err(|_| "settings")?;
     let mut flash = HostFile::open(c"flash").ok_or("no flash")?;
@@ -38,7 +39,7 @@ fn live(link: Uart) -> Result<(), &'static str> {
     let mut keeper = Keeper::new(RENEWAL, Timing::DEVICE, seed(b"fleet", b"device-1"));
     let (mut kept, mut text, mut request, mut buf, mut scratch) = ([0; 96], [0; 96], [0; 256], [0; 1024], [0; 256]);
     let mut slot = TokenSlot::new(&mut text);
-    let mut server = Connection::over_dangerous_plaintext(link, "127.0.0.1");
+    let mut server = Connection::over_dangerous_plaintext(&mut link, HOST);
     let uptime = || Uptime(millis().into());
 
     if store.load(RENEWAL, &mut kept).map_err(|_| "the flash cannot be read")?.is_none() {
@@ -51,6 +52,11 @@ fn live(link: Uart) -> Result<(), &'static str> {
     while got < ENOUGH {
         match keeper.ask(uptime()) {
             Now::Renew { ticket, .. } => {
+                if !server.is_open() {
+                    // Each connection that broke off is followed by another. A product has its modem hang up and dial.
+                    link.forget();
+                    server = Connection::over_dangerous_plaintext(&mut link, HOST);
+                }
                 let token = store.load(RENEWAL, &mut kept).map_err(|_| "the flash cannot be read")?;
                 let token = token.ok_or("no token to renew by")?;
                 let Ok(flow) = Refresh::new(&config, token, "") else {
@@ -71,8 +77,15 @@ fn live(link: Uart) -> Result<(), &'static str> {
                             got += 1;
                         }
                     }
-                    // The next start tries again. A product hands the ticket back, as unanswered, and opens another pipe.
-                    Err(why) => return Err(Error::reason(why)),
+                    // Asked again when the keeper says so.
+                    Err(why) => {
+                        say("no answer: ", Error::reason(why), None);
+                        if server.is_open() {
+                            keeper.not_sent(ticket, uptime());
+                        } else {
+                            keeper.unanswered(ticket, uptime());
+                        }
+                    }
                 }
             }
             Now::Use(_) => {}                           // call the API with `slot.token()`
