@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Most bytes of flash that the whole firmware may take on a Cortex-M4. The goal is 12,000.
+/// Most bytes of flash that the whole firmware may take on a Cortex-M4.
 const FLASH: u64 = 12_000;
 /// Of the one that keeps its token in flash.
 const FLASH_OF_KEEPER: u64 = 19_200;
