@@ -61,6 +61,7 @@ const GRANT: Grant<'_> = Grant {
     rotated_at: NOW,
     rotated_by: None,
     seen_at: None,
+    signed: false,
 };
 
 const KEY: SigningKey<'_> = SigningKey {

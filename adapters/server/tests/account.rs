@@ -284,6 +284,7 @@ fn grant(now: u64) -> Grant<'static> {
         rotated_at: UnixTime(now - 60),
         rotated_by: None,
         seen_at: None,
+        signed: false,
     }
 }
 

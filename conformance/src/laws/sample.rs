@@ -91,6 +91,7 @@ fn build(kind: Kind, bits: u32, text: impl Fn(usize) -> String) -> OwnedRecord {
             rotated_at: time(3),
             rotated_by: bit(2).then(|| digest(1)),
             seen_at: bit(3).then(|| time(1)),
+            signed: bit(0),
         }),
         Kind::Code => OwnedRecord::Code(OwnedCode {
             grant: digest(0),

@@ -29,6 +29,7 @@ pub(super) struct Kept {
     pub(super) rotated_at: UnixTime,
     pub(super) rotated_by: Option<Digest>,
     pub(super) seen_at: Option<UnixTime>,
+    pub(super) signed: bool,
 }
 
 impl Kept {
@@ -54,6 +55,7 @@ impl Kept {
             rotated_at: issued_at,
             rotated_by: None,
             seen_at: None,
+            signed: false,
         }
     }
 
@@ -79,6 +81,7 @@ impl Kept {
             rotated_at: grant.rotated_at,
             rotated_by: grant.rotated_by,
             seen_at: grant.seen_at,
+            signed: grant.signed,
         })
     }
 
@@ -102,6 +105,7 @@ impl Kept {
             rotated_at: self.rotated_at,
             rotated_by: self.rotated_by,
             seen_at: self.seen_at,
+            signed: self.signed,
         }
     }
 

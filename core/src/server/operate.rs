@@ -229,7 +229,7 @@ pub fn end_grant<'a>(
 ///     // and so on, as the store told it
 /// #   scope: "read", resource: "", state: GrantState::Live, issued_at: UnixTime(0), expires_at: UnixTime(9),
 /// #   auth_time: UnixTime(0), acr: "", amr: "", account: None, access: None, salt: Digest([0; 32]), server_key: 1,
-/// #   generation: 0, rotated_at: UnixTime(0), rotated_by: None, seen_at: None,
+/// #   generation: 0, rotated_at: UnixTime(0), rotated_by: None, seen_at: None, signed: false,
 /// };
 /// let (now, id, at) = (UnixTime(1), Digest([7; 32]), Version::new(7).ok_or("0")?);
 /// let change = end_own_grant([1; 8], now, "alice", id, (grant, at))?;

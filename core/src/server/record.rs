@@ -230,6 +230,8 @@ records! {
         /// When introspection first saw an access token of that refresh in use, where the grace window waits for it; where it
         /// does not, when the refresh came.
         seen_at: [Option<UnixTime>] default,
+        /// Whether the access token of the current generation was a signed one, so that it has no record.
+        signed: [bool] default,
     }
 
     /// An authorization code. Filed under the SHA-256 of its secret.

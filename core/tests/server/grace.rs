@@ -404,6 +404,20 @@ fn two_retries_at_once_after_a_change_of_kind_get_the_same_token() {
 }
 
 #[test]
+fn a_retry_gives_no_new_life_to_a_token_that_was_revoked_and_forgotten() {
+    for (policy, client) in [(Policy::OAUTH21, "app"), (Policy::EMBEDDED, "web")] {
+        let mut w = World::new();
+        w.server = server(policy, &[1]);
+        let (first, second) = rotated(&mut w, client);
+        assert_eq!(w.revoke(client, &second.access()).status, 200);
+        w.store.sweep(w.now);
+        let again = w.refresh(client, &first.refresh());
+        assert_eq!((again.status, again.refresh()), (200, second.refresh()));
+        assert!(!w.active(&again.access()) && !w.active(&second.access()), "{client}");
+    }
+}
+
+#[test]
 fn a_retry_says_the_scope_of_the_token_that_it_gives_once_more() {
     for format in [AccessTokenFormat::Opaque, KINDS[0][0]] {
         let mut w = world();

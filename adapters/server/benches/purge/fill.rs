@@ -72,6 +72,7 @@ fn token(ends: UnixTime) -> Result<Put<'static>> {
         rotated_at: issued_at,
         rotated_by: None,
         seen_at: None,
+        signed: false,
     };
     Ok(Put {
         key: Key { kind: Kind::Grant, id: Digest(grants::drawn()?) },

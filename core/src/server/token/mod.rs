@@ -224,10 +224,8 @@ fn next_generation(
     kept.rotated_at = m.now;
     kept.server_key = m.server.current_key()?.id();
     let tokens = generation(m, locator, kept, given)?;
-    let access = match tokens.access {
-        AccessToken::Signed { .. } => None,
-        AccessToken::Drawn | AccessToken::Derived => Some(access_record(m, kept, given)?),
-    };
+    kept.signed = matches!(tokens.access, AccessToken::Signed { .. });
+    let access = if kept.signed { None } else { Some(access_record(m, kept, given)?) };
     Ok((access, tokens))
 }
 

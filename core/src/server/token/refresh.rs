@@ -157,7 +157,7 @@ fn again(
     m: &mut Machine<'_>,
     request: &Request,
     locator: Locator,
-    (kept, grant_at): (Kept, Version),
+    (mut kept, grant_at): (Kept, Version),
     mut given: Given,
     found: &Found<'_>,
 ) -> Result<Decision, Fault> {
@@ -165,19 +165,20 @@ fn again(
         AccessTokenFormat::Opaque => Some(super::access_record(m, &kept, &given)?),
         AccessTokenFormat::Jwt(_) => None,
     };
-    let (account, key) = (kept.account_key(&m.scratch), access.map(|access| access.key));
-    if account != m.account || key != request.given {
-        return Ok(Decision::Look(account, key));
+    if access.is_some() && kept.signed {
+        // Its client's tokens were signed ones then. They had no record, and this one would be good for nothing without. Of an
+        // opaque one that has none any more, as it was revoked, this makes no new one.
+        kept.signed = false;
+        let tokens = super::generation(m, locator, &kept, &given)?;
+        return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
     }
-    match &found[1] {
-        // Its scope is what it was, though the client may have less by now.
-        Some((Record::Access(access), _)) => given.scope = m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?,
-        // Then its client's tokens were signed ones. They had no record, and would be good for nothing without.
-        _ if access.is_some() && m.now < given.terms.access_ends => {
-            let tokens = super::generation(m, locator, &kept, &given)?;
-            return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
-        }
-        _ => {}
+    let (account, record) = (kept.account_key(&m.scratch), access.map(|access| access.key));
+    if account != m.account || record != request.given {
+        return Ok(Decision::Look(account, record));
+    }
+    // Its scope is what it was, though the client may have less by now.
+    if let Some((Record::Access(access), _)) = &found[1] {
+        given.scope = m.scratch.keep(access.scope).map_err(|_| Fault::Scratch)?;
     }
     Ok(Decision::Grace(super::generation(m, locator, &kept, &given)?))
 }

@@ -60,6 +60,7 @@ impl Kept {
                     rotated_at: grant.rotated_at,
                     rotated_by: grant.rotated_by,
                     seen_at: grant.seen_at,
+                    signed: grant.signed,
                 };
                 let text = Text::of;
                 Self::Grant(
