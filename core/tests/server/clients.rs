@@ -368,7 +368,9 @@ fn rows_that_were_written_before_a_field_was_there_are_still_read() {
     for (record, kind, field) in [
         (client.unwrap().0, "client", "access_token"),
         (grant.clone(), "grant", "acr"),
-        (grant, "grant", "amr"),
+        (grant.clone(), "grant", "amr"),
+        (grant.clone(), "grant", "seen_at"),
+        (grant, "grant", "signed"),
         (key, "signing_key", "signs_from"),
     ] {
         let mut row = serde_json::to_value(&record).unwrap();
