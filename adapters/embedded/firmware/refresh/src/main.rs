@@ -37,7 +37,7 @@ fn live(mut link: Uart) -> Result<(), &'static str> {
     let mut flash = HostFile::open(c"flash").ok_or("no flash")?;
     let mut store = TokenStore::open(&mut flash).map_err(|_| "no flash")?;
     let mut keeper = Keeper::new(RENEWAL, Timing::DEVICE, seed(b"fleet", b"device-1"));
-    let (mut kept, mut text, mut request, mut buf, mut scratch) = ([0; 96], [0; 96], [0; 256], [0; 1024], [0; 256]);
+    let (mut kept, mut text, mut request, mut buf) = ([0; 96], [0; 96], [0; 256], [0; 1024]);
     let mut slot = TokenSlot::new(&mut text);
     let mut server = Connection::over_dangerous_plaintext(&mut link, HOST);
     let uptime = || Uptime(millis().into());
@@ -68,7 +68,7 @@ fn live(mut link: Uart) -> Result<(), &'static str> {
                 store.sending(token).map_err(|_| "the flash cannot be written")?;
                 match server.send(&post, &mut buf, || uptime() >= ticket.deadline()) {
                     Ok(response) => {
-                        let answer = flow.response(response, &mut scratch);
+                        let answer = flow.response(response, &mut request);
                         if let Some((_, tokens)) = keeper.answered(ticket, answer, uptime()) {
                             let successor = tokens.refresh_token.unwrap_or(token);
                             store.keep(successor).map_err(|_| "the flash cannot be written")?;

@@ -43,7 +43,7 @@ fn fetch(link: Uart) -> Result<(), &'static str> {
     let uptime = || Uptime(u64::from(seconds()) * 1_000);
 
     let mut server = Connection::over_dangerous_plaintext(link, "127.0.0.1");
-    let (mut request, mut buf, mut scratch) = ([0; 768], [0; 1536], [0; 256]);
+    let (mut request, mut buf) = ([0; 768], [0; 1536]);
     let started = seconds();
     let expired = || seconds() - started > PATIENCE;
     // Without a signature the server says no, and what time it is.
@@ -60,7 +60,7 @@ fn fetch(link: Uart) -> Result<(), &'static str> {
         let post = need.resume(&signature.to_bytes()).map_err(|_| "no signature")?;
         let response = server.send(&post, &mut buf, expired).map_err(Error::reason)?;
         let date = response.date.unwrap_or_default();
-        match flow.response(response, &mut scratch).map_err(|_| "an answer as of no authorization server")? {
+        match flow.response(response, &mut request).map_err(|_| "an answer as of no authorization server")? {
             Outcome::Tokens(tokens) => {
                 say("a token, ", "good for seconds: ", tokens.expires_in);
                 return Ok(());
