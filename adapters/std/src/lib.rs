@@ -6,10 +6,13 @@
 //!
 //! Features, none on by default:
 //! - `audit`: what a server tells `tracing` of what happened;
+//! - `issuer`: another program's authorization server, its metadata and keys, without HTTP;
 //! - `kept`: a client's token without HTTP, for a client on an HTTP library of your own.
 
 #[cfg(feature = "audit")]
 pub mod audit;
+#[cfg(feature = "issuer")]
+pub mod issuer;
 #[cfg(feature = "kept")]
 pub mod kept;
 pub mod published;

@@ -1,8 +1,6 @@
 //! The layer: it reads the token, has it checked, and lets the request pass or answers the challenge.
 
 use super::access::Access;
-#[cfg(feature = "client")]
-use super::discover::DiscoverError;
 use super::introspect::Introspect;
 use super::issuer::Issuer;
 use super::metadata::{self, Description};
@@ -25,6 +23,8 @@ use valetkey::resource::{self, Audience, Check, NeedIntrospect, NeedKey, Policy,
 use valetkey::wire::challenge::Challenge;
 use valetkey::wire::header::is_media_type;
 use valetkey::wire::resource_metadata::{BadResource, ResourceMetadata};
+#[cfg(feature = "client")]
+use valetkey_std::issuer::DiscoverError;
 
 /// Most bytes of a form that is searched for a second token; as many as axum's own extractors take.
 const FORM_CAP: usize = 2 * 1024 * 1024;
@@ -189,7 +189,7 @@ impl Guard {
         let (algorithm, kid) = (need.algorithm(), need.kid());
         let Some(keys) = issuer.and_then(Issuer::keys) else { return Err(need.fail()) };
         let Some(set) = keys.current_for(algorithm, kid).await else { return Err(need.fail()) };
-        let key = set.as_ref().and_then(|set| set.find(algorithm, kid));
+        let key = set.as_ref().and_then(|set| set.keys.find(algorithm, kid));
         let access = need.resume(key.as_ref())?;
         Ok(Access::of(&access, access.claims))
     }

@@ -2,7 +2,7 @@
 
 use super::cache::Cached;
 #[cfg(feature = "client")]
-use super::discover::{DiscoverError, discover};
+use super::discover::discover;
 use super::introspect::{Ask, Introspect};
 #[cfg(feature = "client")]
 use super::keys::Keys;
@@ -16,6 +16,8 @@ use valetkey::jose::Algorithms;
 use valetkey::resource::{self, Jwt, Tokens};
 #[cfg(feature = "client")]
 use valetkey::{resource::Timing, secret::SecretText, text::uri};
+#[cfg(feature = "client")]
+use valetkey_std::issuer::DiscoverError;
 
 /// An authorization server whose tokens are taken: signed ones by its keys, opaque ones by asking it, or both.
 ///
@@ -120,9 +122,6 @@ impl Issuer {
     /// # Errors
     /// [`DiscoverError`]; try again later, or begin without it by [`Self::with_keys_at`].
     pub async fn discover(name: &str, transport: Transport) -> Result<Self, DiscoverError> {
-        if !uri::is_issuer(name) {
-            return Err(DiscoverError::Url(name.to_owned()));
-        }
         let found = discover(name, &transport).await?;
         let mut issuer = Self::named(name.to_owned());
         if !found.jwks_uri.is_empty() {

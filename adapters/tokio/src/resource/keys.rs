@@ -1,24 +1,20 @@
 //! The keys of an issuer: fetched when the core's [`KeySet`] says so, parsed once, and read without a lock.
 
-use super::discover::{DiscoverError, fetch};
+use super::discover::fetch;
 use crate::client::Transport;
 use crate::http::uptime;
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
-use valetkey::jose::{Algorithm, Jwk, Key, each_key, find};
+use valetkey::jose::Algorithm;
 use valetkey::resource::{Advice, KeySet, Timing};
 use valetkey::time::Uptime;
 use valetkey_aws_lc::PublicKey;
-
-/// Most bytes of a key set.
-const SET_CAP: usize = 256 * 1024;
-/// How a key set may call itself. <https://www.rfc-editor.org/rfc/rfc7517#section-8.5>
-const TYPES: [&str; 2] = ["application/json", "application/jwk-set+json"];
+use valetkey_std::issuer::{self, DiscoverError, Document};
 
 /// Where an issuer's keys are, and what is held of them.
 pub(super) struct Keys {
-    url: String,
+    document: Document,
     transport: Transport,
     timing: Timing,
     /// Written under the lock of `set`, so that whoever holds that sees both as they belong together.
@@ -31,29 +27,24 @@ pub(super) struct Keys {
 /// A set as it was fetched.
 pub(super) struct Parsed {
     since: Uptime,
-    keys: Vec<(String, PublicKey)>,
+    pub(super) keys: issuer::Keys<PublicKey>,
 }
 
 /// A set in use by a reader.
 pub(super) type Current = arc_swap::Guard<Option<Arc<Parsed>>>;
 
-impl Parsed {
-    pub(super) fn find(&self, algorithm: Algorithm, kid: Option<&str>) -> Option<Key<'_>> {
-        find(self.keys.iter().map(|(kid, key)| Key::new(kid, key)), algorithm, kid)
-    }
-}
-
 impl Keys {
     /// Nothing is fetched yet.
     pub(super) fn new(url: String, transport: Transport) -> Self {
         let (timing, current, ended) = (Timing::DEFAULT, ArcSwapOption::empty(), Notify::new());
-        Self { url, transport, timing, current, set: Mutex::new(KeySet::new(timing)), ended }
+        let document = Document::key_set(url);
+        Self { document, transport, timing, current, set: Mutex::new(KeySet::new(timing)), ended }
     }
 
     /// The same keys, with other times.
     pub(super) fn with_timing(&self, timing: Timing) -> Self {
         Self {
-            url: self.url.clone(),
+            document: self.document.clone(),
             transport: self.transport.clone(),
             timing,
             current: ArcSwapOption::new(self.current.load_full()),
@@ -76,7 +67,7 @@ impl Keys {
     /// The set in which to look for a token's key; `None` if none can be had now. It is waited for only if the key is not
     /// at hand and may be at the issuer.
     pub(super) async fn current_for(self: &Arc<Self>, algorithm: Algorithm, kid: Option<&str>) -> Option<Current> {
-        let has = |set: &Current| set.as_ref().is_some_and(|set| set.find(algorithm, kid).is_some());
+        let has = |set: &Current| set.as_ref().is_some_and(|set| set.keys.find(algorithm, kid).is_some());
         let (current, came) = (self.current.load(), uptime());
         if current.as_ref().is_some_and(|set| self.timing.is_fresh(set.since, came)) && has(&current) {
             return Some(current);
@@ -120,26 +111,9 @@ impl Keys {
         });
     }
 
-    async fn read(&self) -> Result<Vec<(String, PublicKey)>, DiscoverError> {
-        let received = fetch(&self.transport, &self.url, &TYPES, SET_CAP).await?;
-        let body = received.response().body;
-        let (mut scratch, mut keys) = (vec![0; 3 * body.len()], Vec::new());
-        let read = each_key(body, &mut scratch, |key| match key {
-            Ok(Jwk::Public(jwk)) => {
-                // An RSA key that leaves it open serves RS256, which RFC 9068 section 2.1 has all implement.
-                let algorithm = jwk.algorithm.unwrap_or(Algorithm::Rs256);
-                match PublicKey::new(&jwk, algorithm) {
-                    Ok(parsed) => keys.push((jwk.kid.to_owned(), parsed)),
-                    Err(error) => tracing::debug!(url = self.url, kid = jwk.kid, %error, "a key is passed over"),
-                }
-            }
-            Ok(Jwk::Symmetric(_)) => tracing::debug!(url = self.url, "a shared key is passed over"),
-            Err(error) => tracing::debug!(url = self.url, %error, "a key is passed over"),
-        });
-        match read {
-            Ok(()) => Ok(keys),
-            Err(error) => Err(DiscoverError::Keys { url: self.url.clone(), error }),
-        }
+    async fn read(&self) -> Result<issuer::Keys<PublicKey>, DiscoverError> {
+        let came = fetch(&self.transport, &self.document).await;
+        issuer::Keys::read(&self.document, came, PublicKey::new)
     }
 
     fn lock(&self) -> MutexGuard<'_, KeySet> {
@@ -150,12 +124,12 @@ impl Keys {
 /// A fetch that is on. However it ends, be it by a panic, those who wait are told.
 struct Fetching {
     keys: Arc<Keys>,
-    got: Option<Vec<(String, PublicKey)>>,
+    got: Option<issuer::Keys<PublicKey>>,
 }
 
 impl Fetching {
     /// It has ended well.
-    fn end(mut self, keys: Vec<(String, PublicKey)>) {
+    fn end(mut self, keys: issuer::Keys<PublicKey>) {
         self.got = Some(keys);
     }
 }

@@ -44,13 +44,13 @@ mod metadata;
 mod remote;
 
 pub use access::{Access, ClaimsError};
-#[cfg(feature = "client")]
-pub use discover::DiscoverError;
 pub use guard::{Guard, Guarded};
 pub use introspect::{Introspect, OwnedIntrospection};
 pub use issuer::Issuer;
 pub use metadata::Description;
 #[cfg(feature = "client")]
-pub use remote::{RemoteError, RemoteIntrospection};
+pub use remote::RemoteIntrospection;
 pub use valetkey::resource::{Audience, StepUp, Timing};
 pub use valetkey::wire::resource_metadata::BadResource;
+#[cfg(feature = "client")]
+pub use valetkey_std::issuer::{DiscoverError, RemoteError};

@@ -10,6 +10,7 @@ use valetkey::text::{form, grammar, uri};
 use valetkey::wire::basic;
 use valetkey::wire::header::is_media_type;
 use valetkey::wire::introspection::Introspection;
+use valetkey_std::issuer::RemoteError;
 use zeroize::Zeroizing;
 
 /// Most bytes of a response.
@@ -30,34 +31,6 @@ impl fmt::Debug for RemoteIntrospection {
         f.debug_struct("RemoteIntrospection").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }
-
-/// Why an authorization server cannot be asked at all. Holds no secret.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RemoteError {
-    /// The endpoint is neither https nor http on loopback, or has a fragment or user information.
-    /// <https://www.rfc-editor.org/rfc/rfc7662#section-2>
-    Endpoint,
-    /// Id or secret is empty or not printable ASCII
-    /// ([RFC 6749 appendix A](https://www.rfc-editor.org/rfc/rfc6749#appendix-A)), or the header made of them exceeds
-    /// 4096 bytes.
-    Credentials,
-}
-
-impl fmt::Display for RemoteError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Endpoint => {
-                "the introspection endpoint must be https, or http on loopback, without fragment and user information"
-            }
-            Self::Credentials => {
-                "client id and secret for introspection must be printable ASCII, and short enough for a header of 4096 bytes"
-            }
-        })
-    }
-}
-
-impl Error for RemoteError {}
 
 impl RemoteIntrospection {
     /// `endpoint` is https, or http on loopback; id and secret are those of a client that may introspect, sent by Basic.
