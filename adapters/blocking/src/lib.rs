@@ -7,6 +7,7 @@
 //! Features, all but `rustls` on by default:
 //! - `server`: the authorization server and the guard of an API beside it, over any [`store::Store`] and for any HTTP
 //!   library;
+//! - `resource`: the guard of an API whose authorization server is another program, by its signed tokens;
 //! - `client`: the client on ureq;
 //! - `rustls`: its TLS, without which it reaches servers on loopback only.
 

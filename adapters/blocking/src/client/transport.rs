@@ -64,6 +64,17 @@ impl Transport {
         receive(request.send(post.body).map_err(told)?, post.duties.body_cap)
     }
 
+    /// Fetches a document, such as a key set, of at most `cap` bytes.
+    ///
+    /// # Errors
+    /// [`SendError`].
+    pub fn get(&self, url: &str, accept: &str, cap: usize) -> Result<Received, SendError> {
+        if !uri::is_endpoint(url) {
+            return Err(SendError::Insecure);
+        }
+        receive(self.agent.get(url).header(ACCEPT, accept).call().map_err(told)?, cap)
+    }
+
     /// Sends any request, whose body is empty if it has none.
     pub(super) fn run(&self, parts: Parts, body: &[u8]) -> Result<Answered, SendError> {
         let answer = if body.is_empty() {

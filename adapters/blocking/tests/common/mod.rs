@@ -22,6 +22,10 @@ const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 pub(crate) fn start<S: Store>(store: S) -> AuthorizationServer<S> {
+    start_at(ISSUER, store)
+}
+
+pub(crate) fn start_at<S: Store>(issuer: &str, store: S) -> AuthorizationServer<S> {
     let digest = |secret| secret_digest(secret).to_string();
     let (device, web, api) = (digest("device-secret"), digest("web-secret"), digest("api-secret"));
     put(&store, &client("demo-device", &device, "telemetry:write"));
@@ -29,7 +33,7 @@ pub(crate) fn start<S: Store>(store: S) -> AuthorizationServer<S> {
     put(&store, &Client { may_introspect: true, ..client("demo-api", &api, "") });
     put(&store, &Client { auth: ClientAuth::Chosen, ..client("demo-chosen", "$argon2id$hash", "read") });
     let keys = vec![ServerKey::new(1, Secret::new([7; 32]))];
-    AuthorizationServer::new(ISSUER, Policy::OAUTH21, keys, store).unwrap()
+    AuthorizationServer::new(issuer, Policy::OAUTH21, keys, store).unwrap()
 }
 
 pub(crate) fn client<'a>(client_id: &'a str, secret: &'a str, scope: &'a str) -> Client<'a> {

@@ -21,6 +21,16 @@
 //!     Err(response) => assert_eq!((response.status, response.headers[0].0), (401, "WWW-Authenticate")),
 //! }
 //! ```
+//!
+//! Where the authorization server is another program, `RemoteKeys` are its keys, and `check_signed` takes what it signed.
+
+#[cfg(feature = "resource")]
+mod keys;
+
+#[cfg(feature = "resource")]
+pub use keys::{RemoteKeys, check_signed};
+#[cfg(feature = "resource")]
+pub use valetkey_std::issuer::DiscoverError;
 
 use crate::server::{AuthorizationServer, End, Response, now};
 use crate::store::Store;
@@ -63,14 +73,9 @@ pub fn check<T, S: Store>(
     pass: impl FnOnce(&Access<'_>) -> T,
 ) -> Result<T, Response> {
     let Some(now) = now() else { return Err(Response::broken(&"the system's clock stands before 1970; set it")) };
-    let Presented { authorization, query, form } = *presented;
-    let second = || policy.only_in_header(query).and_then(|()| policy.only_in_header(form));
-    let admit = |access: &Access<'_>| match second() {
-        Ok(()) => Ok(pass(access)),
-        Err(challenge) => Err(Refused { why: Some(Refusal::Request), challenge }),
-    };
+    let admit = |access: &Access<'_>| admit(policy, presented, access, pass);
     let mut scratch = vec![0; 2 * resource::MAX_TOKEN];
-    let answer = match resource::check(authorization, policy, now, &mut scratch) {
+    let answer = match resource::check(presented.authorization, policy, now, &mut scratch) {
         Check::Done(refused) => Err(refused),
         Check::Key(need) => {
             let key = find(server.signing_keys(), need.algorithm(), need.kid());
@@ -78,6 +83,24 @@ pub fn check<T, S: Store>(
         }
         Check::Introspect(need) => look_up(server, need, now, admit),
     };
+    told(answer)
+}
+
+/// Refuses a second token beside the good one.
+fn admit<'r, T>(
+    policy: &Policy<'r>,
+    presented: &Presented<'_>,
+    access: &Access<'_>,
+    pass: impl FnOnce(&Access<'_>) -> T,
+) -> Result<T, Refused<'r>> {
+    match policy.only_in_header(presented.query).and_then(|()| policy.only_in_header(presented.form)) {
+        Ok(()) => Ok(pass(access)),
+        Err(challenge) => Err(Refused { why: Some(Refusal::Request), challenge }),
+    }
+}
+
+/// What a refusal is answered with.
+fn told<T>(answer: Result<T, Refused<'_>>) -> Result<T, Response> {
     answer.map_err(|refused| {
         if let Some(why) = refused.why {
             tracing::info!(target: "valetkey::audit", reason = %why, "an access token was refused");
