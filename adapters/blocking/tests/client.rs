@@ -160,7 +160,9 @@ fn rfc6749_4_1_2_03_a_request_without_an_answer_is_not_sent_again() {
     let counter = Arc::clone(&came);
     thread::spawn(move || {
         for connection in listener.incoming() {
-            if connection.unwrap().read(&mut [0; 4096]).unwrap() > 0 {
+            // Counted before it is closed.
+            let mut connection = connection.unwrap();
+            if connection.read(&mut [0; 4096]).unwrap() > 0 {
                 counter.fetch_add(1, SeqCst);
             }
         }
