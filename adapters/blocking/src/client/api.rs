@@ -215,7 +215,7 @@ struct Renewing {
 
 impl Renewing {
     /// Sends the one request that a ticket is for.
-    fn run(self) {
+    fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         if !self.alone {
             return self.end(|kept, ticket| kept.unanswered(ticket, true));
@@ -235,7 +235,7 @@ impl Renewing {
             Err(error) => {
                 let unsent = error.is_unsent();
                 if unsent {
-                    // After a restart it is known to be good. If this fails, it is only taken for spent.
+                    // After a restart it is known to be good. If this fails, it only counts as spent then.
                     credentials.keep(sent.as_ref());
                 }
                 return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
@@ -244,6 +244,13 @@ impl Renewing {
         let mut scratch = received.scratch();
         let answer = flow.response(received.response(), &mut scratch);
         let successor = shared.kept().successor(&answer);
+        if sent.is_some() && successor.is_none() {
+            self.tell(|kept, ticket| kept.answered(ticket, answer));
+            if shared.kept().is_unspent() {
+                credentials.keep(sent.as_ref());
+            }
+            return;
+        }
         if !credentials.keep(successor.as_ref()) {
             return self.end(KeptToken::not_kept);
         }
@@ -252,6 +259,10 @@ impl Renewing {
 
     fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
         self.leave();
+        self.tell(told);
+    }
+
+    fn tell(&mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
         if let Some(ticket) = self.ticket.take() {
             told(&mut self.shared.kept(), ticket);
         }

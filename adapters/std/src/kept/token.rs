@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 pub struct KeptToken {
     keeper: Keeper,
     text: Arc<Zeroizing<String>>,
+    renewal: Renewal,
     refresh_token: Option<RefreshToken>,
     uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
 }
@@ -103,12 +104,18 @@ impl KeptToken {
             keeper.log_out();
         }
         let refresh_token = grant.map(|grant| RefreshToken::new(grant.token.expose(), false));
-        Ok(Self { keeper, text: Arc::default(), refresh_token, uptime })
+        Ok(Self { keeper, text: Arc::default(), renewal, refresh_token, uptime })
     }
 
     /// The refresh token to send next, if the client has one.
     pub fn refresh_token(&self) -> Option<RefreshToken> {
         self.refresh_token.clone()
+    }
+
+    /// Whether it is known, after an answer without tokens, that the refresh token was not spent. It is to be kept as such
+    /// then: after a restart, too, no login is needed.
+    pub fn is_unspent(&self) -> bool {
+        self.renewal == Renewal::RefreshOnce && self.keeper.trouble() != Some(Trouble::GrantEnded)
     }
 
     /// Takes the refresh token out of an answer, if the client has one: it is the one to send next, and to be

@@ -225,7 +225,7 @@ impl Renewing {
     }
 
     /// Sends the one request that a ticket is for.
-    async fn run(self) {
+    async fn run(mut self) {
         let shared = Arc::clone(&self.shared);
         if !self.alone {
             return self.end(|kept, ticket| kept.unanswered(ticket, true));
@@ -245,7 +245,7 @@ impl Renewing {
             Err(error) => {
                 let unsent = error.is_unsent();
                 if unsent {
-                    // After a restart it is known to be good. If this fails, it is only taken for spent.
+                    // After a restart it is known to be good. If this fails, it only counts as spent then.
                     keep(&shared, sent.clone()).await;
                 }
                 return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
@@ -254,6 +254,13 @@ impl Renewing {
         let mut scratch = received.scratch();
         let answer = flow.response(received.response(), &mut scratch);
         let successor = shared.kept().successor(&answer);
+        if sent.is_some() && successor.is_none() {
+            self.tell(|kept, ticket| kept.answered(ticket, answer));
+            if shared.kept().is_unspent() {
+                keep(&shared, sent.clone()).await;
+            }
+            return;
+        }
         if !keep(&shared, successor).await {
             return self.end(KeptToken::not_kept);
         }
@@ -262,6 +269,10 @@ impl Renewing {
 
     fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
         self.leave();
+        self.tell(told);
+    }
+
+    fn tell(&mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
         if let Some(ticket) = self.ticket.take() {
             told(&mut self.shared.kept(), ticket);
         }

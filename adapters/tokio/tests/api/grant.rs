@@ -327,3 +327,26 @@ async fn a_renewal_that_hangs_is_not_overtaken_by_another() {
     }
     assert_eq!(world.tokens.came(), 2);
 }
+
+/// A server that is busy or refuses the client has not spent the refresh token: that is known after a restart, too.
+#[tokio::test(start_paused = true)]
+async fn what_was_refused_without_being_spent_needs_no_login_after_a_restart() {
+    let _still = stop_time();
+    let json = "Content-Type: application/json\r\n";
+    for (fault, trouble) in [
+        (Fault::said(503, "", ""), Trouble::Busy),
+        (Fault::said(429, "Retry-After: 5\r\n", ""), Trouble::Busy),
+        (Fault::said(404, "", "<html>"), Trouble::Server),
+        (
+            Fault::said(401, json, r#"{"error":"invalid_client"}"#),
+            Trouble::Denied(Some(valetkey::error::ErrorCode::InvalidClient)),
+        ),
+    ] {
+        let (world, api, kept, first) = logged_in(Grace::None).await;
+        world.tokens.once(fault.clone());
+        assert_eq!(subject(&world, &api).await.unwrap_err().trouble, trouble, "{fault:?}");
+        assert_eq!(kept.written()[1..], [(first.clone(), true), (first, false)], "{fault:?}");
+        let api = client(&world, kept.load(), &kept, Grace::None);
+        assert_eq!(subject(&world, &api).await.unwrap(), "alice", "{fault:?}");
+    }
+}

@@ -16,6 +16,8 @@ struct Server {
     newest: AtomicUsize,
     ended: AtomicBool,
     asked: AtomicUsize,
+    /// It is too busy for the next request.
+    is_busy: AtomicBool,
     /// The next answer gets lost in a proxy, after the server has rotated.
     loses: AtomicBool,
     /// Access tokens before this one are refused by the API.
@@ -39,6 +41,9 @@ impl Server {
 
     fn token(&self, form: &str) -> (u16, String) {
         self.asked.fetch_add(1, SeqCst);
+        if self.is_busy.swap(false, SeqCst) {
+            return (503, String::new());
+        }
         assert!(form.starts_with("grant_type=refresh_token&client_id=notes-app&"), "{form}");
         let came: usize = form.split_once("refresh_token=refresh-").unwrap().1.parse().unwrap();
         let newest = self.newest.load(SeqCst);
@@ -211,4 +216,15 @@ fn what_was_not_sent_is_not_in_use_after_a_restart() {
     let (api, _) = kept.client(&gone, false);
     assert_eq!(get(&api, &gone).unwrap_err().trouble, Trouble::NotSent);
     assert_eq!(kept.written(), written(&[(0, false), (0, true), (0, false)]));
+}
+
+#[test]
+fn what_a_busy_server_has_not_spent_needs_no_login_after_a_restart() {
+    let ((server, origin), kept) = (started(), Kept::new());
+    let (api, _) = kept.client(&origin, false);
+    server.is_busy.store(true, SeqCst);
+    assert_eq!(get(&api, &origin).unwrap_err().trouble, Trouble::Busy);
+    assert_eq!(kept.written(), written(&[(0, false), (0, true), (0, false)]));
+    let (api, _) = kept.client(&origin, false);
+    assert_eq!(get(&api, &origin).unwrap(), "1");
 }
