@@ -16,7 +16,7 @@ use crate::{
     error::TooSmall,
     jose::Algorithm,
     secret::Entropy,
-    text::{base64, buf::Writer, json::Object},
+    text::{base64, buf::Writer, json},
     time::UnixTime,
 };
 use core::fmt;
@@ -71,41 +71,46 @@ impl<'c> Assertion<'c> {
     /// # Errors
     /// [`ConfigError::Algorithm`] if it is one with a shared secret; [`ConfigError::Clock`] if `now` is before the year 2023,
     /// so that a clock must be set first, such as by the `Date` of any response.
+    #[inline]
     pub fn new(algorithm: Algorithm, kid: &'c str, now: UnixTime, id: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
-        match () {
-            () if algorithm.is_symmetric() => Err(ConfigError::Algorithm),
-            () if now < Self::EARLIEST => Err(ConfigError::Clock),
-            () => Ok(Self { algorithm, kid, now, id }),
+        if algorithm.is_symmetric() {
+            return Err(ConfigError::Algorithm);
         }
+        if now < Self::EARLIEST {
+            return Err(ConfigError::Clock);
+        }
+        Ok(Self { algorithm, kid, now, id })
     }
 
     /// Ends the body with what is to be signed, and leaves room for the signature.
-    fn close<'b>(&self, mut draft: Draft<'b>, cfg: &Config<'b>) -> Result<NeedSign<'b>, TooSmall> {
+    fn close<'b>(&self, draft: Draft<'b>, cfg: &Config<'b>) -> Result<NeedSign<'b>, TooSmall> {
         let Self { algorithm, kid, now, ref id } = *self;
-        draft.pair("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer");
         let mut w = draft.w;
-        w.push_str("&client_assertion=");
+        w.push_str(PARAMETERS);
         let message = w.len();
-        let mut header = Object::new(&mut w);
-        header.string("alg", algorithm.as_str());
+        member(&mut w, r#"{"alg":"#, algorithm.as_str());
         // So that it passes for no other kind of token: draft-ietf-oauth-rfc7523bis.
-        header.string("typ", "client-authentication+jwt");
+        w.push_str(r#","typ":"client-authentication+jwt""#);
         if !kid.is_empty() {
-            header.string("kid", kid);
+            member(&mut w, r#","kid":"#, kid);
         }
-        header.close();
+        w.push_ascii(b'}');
         w.encode_since(message);
         w.push_ascii(b'.');
         let payload = w.len();
-        let mut claims = Object::new(&mut w);
-        claims.string("iss", cfg.client_id);
-        claims.string("sub", cfg.client_id);
-        // The issuer alone, as text: an endpoint may have been told by another server.
-        claims.string("aud", cfg.issuer);
-        claims.number("iat", now.0);
-        claims.number("exp", now.plus(Self::LIFETIME).0);
-        claims.string_with("jti", |w| w.push_base64(&id.part::<ENTROPY>(0)));
-        claims.close();
+        // The issuer alone is the audience, as text: an endpoint may have been told by another server.
+        member(&mut w, r#"{"iss":"#, cfg.client_id);
+        member(&mut w, r#","sub":"#, cfg.client_id);
+        member(&mut w, r#","aud":"#, cfg.issuer);
+        w.push_str(r#","iat":"#);
+        w.push_u64(now.0);
+        w.push_str(r#","exp":"#);
+        w.push_u64(now.plus(Self::LIFETIME).0);
+        w.push_str(r#","jti":""#);
+        let jti = w.len();
+        w.push_part(id.bytes());
+        w.encode_since(jti);
+        w.push_str(r#""}"#);
         w.encode_since(payload);
         let end = w.len();
         let (buf, needed) = w.into_parts();
@@ -117,6 +122,16 @@ impl<'c> Assertion<'c> {
         Ok(NeedSign { url: cfg.token_endpoint, algorithm, buf, message, end })
     }
 }
+
+/// Writes a member's beginning and its value.
+fn member(w: &mut Writer<'_>, begin: &'static str, value: &str) {
+    w.push_str(begin);
+    json::string(w, value);
+}
+
+/// The parameters of an assertion, after the others: what it is, and the name of its own.
+const PARAMETERS: &str = "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+    &client_assertion=";
 
 /// A request lacks its signature.
 #[must_use]
@@ -161,7 +176,9 @@ impl<'b> NeedSign<'b> {
         }
         let mut w = Writer::at(self.buf, self.end);
         w.push_ascii(b'.');
-        w.push_base64(signature);
+        let at = w.len();
+        w.push_part(signature);
+        w.encode_since(at);
         // All of it is ASCII: to check it as UTF-8 would take more of firmware.
         let (_, body) = w.finish_ascii(0).map_err(SignatureError::TooSmall)?;
         Ok(Post {
