@@ -88,12 +88,12 @@ pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let config = Config::new(issuer, token_endpoint, client_id, ClientAuth::PrivateKeyJwt)?.with_scope(scope)?;
     let flow = ClientCredentials::new(&config)?;
 
-    let (mut request, mut scratch) = ([0; 576], [0; 64]);
+    let mut buf = [0; 544];
     let assertion = Assertion::new(Algorithm::Es256, kid, size_now(), Entropy::new(size_draw()))?;
-    let need = flow.sign(&assertion, &mut request)?;
+    let need = flow.sign(&assertion, &mut buf)?;
     let signature: Signature = key.try_sign(need.message()).map_err(|_| Failed::Key)?;
     let response = size_send(&need.resume(&signature.to_bytes())?);
-    size_keep(&flow.response(response, &mut scratch)?);
+    size_keep(&flow.response(response, &mut buf)?);
     Ok(())
 }
 
