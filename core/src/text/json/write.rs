@@ -1,6 +1,6 @@
 //! JSON as it leaves: objects of text, numbers, booleans and lists of text, which is all that OAuth's answers hold.
 
-use crate::text::buf::Writer;
+use crate::text::{LARGE, buf::Writer};
 
 /// Writes `text` as a JSON string, quotes included ([RFC 8259, section 7](https://www.rfc-editor.org/rfc/rfc8259#section-7)).
 /// Only what must be escaped is.
@@ -10,7 +10,7 @@ use crate::text::buf::Writer;
 /// let mut buf = [0; 32];
 /// let mut w = Writer::new(&mut buf);
 /// json::string(&mut w, "say \"é\"\n");
-/// assert_eq!(w.finish(), Ok(r#""say \"é\"\n""#));
+/// assert_eq!(w.finish(), Ok(r#""say \"é\"\u000a""#));
 /// ```
 pub fn string(w: &mut Writer<'_>, text: &str) {
     w.push_ascii(b'"');
@@ -20,29 +20,24 @@ pub fn string(w: &mut Writer<'_>, text: &str) {
 
 fn escaped(w: &mut Writer<'_>, text: &str) {
     // Most texts need no escape. To look at every byte is quicker than to stop at the first: many are looked at at once.
-    if !text.bytes().fold(false, |found, b| found | matches!(b, b'"' | b'\\' | 0..=0x1f)) {
+    if LARGE && !text.bytes().fold(false, |found, b| found | matches!(b, b'"' | b'\\' | 0..=0x1f)) {
         return w.push_str(text);
     }
     // Byte by byte: of a character that is not ASCII, none is one to escape.
     for byte in text.bytes() {
-        let short = match byte {
-            b'"' | b'\\' => byte,
-            b'\n' => b'n',
-            b'\r' => b'r',
-            b'\t' => b't',
+        let plain = match byte {
             0..=0x1f => {
                 w.push_str("\\u00");
                 w.push_ascii(b'0' | byte >> 4);
-                w.push_ascii(hex_digit(byte & 0xf));
-                continue;
+                hex_digit(byte & 0xf)
             }
-            _ => {
-                w.push_part(&[byte]);
-                continue;
+            b'"' | b'\\' => {
+                w.push_ascii(b'\\');
+                byte
             }
+            _ => byte,
         };
-        w.push_ascii(b'\\');
-        w.push_ascii(short);
+        w.push_part(&[plain]);
     }
 }
 
