@@ -317,10 +317,12 @@ fn digits_by_division(mut n: u64) -> [u8; 20] {
 }
 
 /// Bit by bit, as a division of 64 bits would be a kilobyte of firmware.
-fn digits_by_doubling(n: u64) -> [u8; 20] {
+fn digits_by_doubling(mut n: u64) -> [u8; 20] {
     let mut digits = [0; 20];
-    for bit in (0..u64::BITS.saturating_sub(n.leading_zeros())).rev() {
-        let mut carry = u8::from(n >> bit & 1 == 1);
+    // From its highest bit on, and shifted by one each time: any other shift links a function into firmware.
+    for _ in 0..u64::BITS {
+        let mut carry = u8::from(n >> 63 == 1);
+        n <<= 1;
         for digit in digits.iter_mut().rev() {
             let doubled = u8::wrapping_mul(*digit, 2).wrapping_add(carry);
             carry = u8::from(doubled >= 10);
