@@ -77,9 +77,9 @@ unsafe extern "Rust" {
 ///
 /// # Errors
 /// [`Failed`].
-#[expect(unsafe_code, reason = "the one function that the staticlib is linked for")]
+#[cfg_attr(not(feature = "alone"), expect(unsafe_code, reason = "the one function that the staticlib is linked for"))]
 // SAFETY: no other symbol has this name.
-#[unsafe(no_mangle)]
+#[cfg_attr(not(feature = "alone"), unsafe(no_mangle))]
 #[inline(never)]
 pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let Settings { issuer, token_endpoint, client_id, scope, kid, ref key } = *settings;
@@ -95,6 +95,18 @@ pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let response = size_send(&need.resume(&signature.to_bytes())?);
     size_keep(&flow.response(response, &mut buf)?);
     Ok(())
+}
+
+/// The signature alone, by what the ten lines sign with: so much of them no protocol can make smaller.
+#[cfg(feature = "alone")]
+#[expect(unsafe_code, reason = "the one function that the staticlib is linked for")]
+// SAFETY: no other symbol has this name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub fn size_signature(key: &[u8; 32], message: &[u8]) -> Option<[u8; 64]> {
+    let key = SigningKey::from_slice(key).ok()?;
+    let signature: Signature = key.try_sign(message).ok()?;
+    Some(signature.to_bytes().into())
 }
 
 /// Fails the link if anything can panic: there is no such function.
