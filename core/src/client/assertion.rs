@@ -16,7 +16,7 @@ use crate::{
     error::TooSmall,
     jose::Algorithm,
     secret::Entropy,
-    text::{base64, buf::Writer, json},
+    text::{ascii, base64, buf::Writer, json},
     time::UnixTime,
 };
 use core::fmt;
@@ -116,7 +116,7 @@ impl<'c> Assertion<'c> {
         let (buf, needed) = w.into_parts();
         let needed = needed.saturating_add(1).saturating_add(base64::encoded_len(algorithm.signature_len()));
         if needed > buf.len() {
-            Writer::at(buf, needed).finish_ascii(0)?;
+            Writer::at(buf, needed).finish_bytes()?;
             return Err(TooSmall { needed });
         }
         Ok(NeedSign { url: cfg.token_endpoint, algorithm, buf, message, end })
@@ -180,7 +180,7 @@ impl<'b> NeedSign<'b> {
         w.push_part(signature);
         w.encode_since(at);
         // All of it is ASCII: to check it as UTF-8 would take more of firmware.
-        let (_, body) = w.finish_ascii(0).map_err(SignatureError::TooSmall)?;
+        let body = ascii(w.finish_bytes().map_err(SignatureError::TooSmall)?);
         Ok(Post {
             url: self.url,
             authorization: None,
