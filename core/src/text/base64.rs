@@ -47,12 +47,7 @@ impl From<TooSmall> for Base64Error {
 /// assert_eq!(SECRET, 43);
 /// ```
 pub const fn encoded_len(n: usize) -> usize {
-    let rest = match n % 3 {
-        0 => 0,
-        1 => 2,
-        _ => 3,
-    };
-    (n / 3).saturating_mul(4).saturating_add(rest)
+    n.saturating_add(n.div_ceil(3))
 }
 
 /// The characters that [`encode_standard`] writes for `n` bytes, padding included.
