@@ -99,6 +99,7 @@ impl Algorithm {
     }
 
     /// Bytes of a signature; of RSA those by a key of 2048 bits, as it is as long as the modulus.
+    #[inline(always)] // firmware that has one algorithm holds no table of all
     pub(crate) const fn signature_len(self) -> usize {
         match self {
             Self::Es256 | Self::EdDsa => 64,
