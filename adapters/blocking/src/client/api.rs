@@ -188,7 +188,7 @@ impl ApiClient {
 
     fn renewing(&self, ticket: Ticket) -> Renewing {
         let alone = !self.0.renewing.swap(true, Ordering::AcqRel);
-        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket), alone }
+        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket), alone, sent: false }
     }
 }
 
@@ -211,6 +211,8 @@ struct Renewing {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
     alone: bool,
+    /// Whether the request was sent, or may have been, and no answer was read.
+    sent: bool,
 }
 
 impl Renewing {
@@ -230,10 +232,12 @@ impl Renewing {
         if !credentials.keep(sent.as_ref().map(RefreshToken::sending).as_ref()) {
             return self.end(KeptToken::not_kept);
         }
+        self.sent = true;
         let received = match shared.transport.send(&post) {
             Ok(received) => received,
             Err(error) => {
                 let unsent = error.is_unsent();
+                self.sent = !unsent;
                 if unsent {
                     // After a restart it is known to be good. If this fails, it only counts as spent then.
                     credentials.keep(sent.as_ref());
@@ -244,6 +248,7 @@ impl Renewing {
         let mut scratch = received.scratch();
         let answer = flow.response(received.response(), &mut scratch);
         let successor = shared.kept().successor(&answer);
+        self.sent = false;
         if sent.is_some() && successor.is_none() {
             self.tell(|kept, ticket| kept.answered(ticket, answer));
             if shared.kept().is_unspent() {
@@ -269,21 +274,18 @@ impl Renewing {
     }
 
     /// Lets the next renewal begin.
-    fn leave(&mut self) -> bool {
-        let alone = mem::take(&mut self.alone);
-        if alone {
+    fn leave(&mut self) {
+        if mem::take(&mut self.alone) {
             self.shared.renewing.store(false, Ordering::Release);
         }
-        alone
     }
 }
 
 impl Drop for Renewing {
     fn drop(&mut self) {
-        let alone = self.leave();
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.kept().unanswered(ticket, !alone);
-        }
+        self.leave();
+        let unsent = !self.sent;
+        self.tell(|kept, ticket| kept.unanswered(ticket, unsent));
         self.shared.handed_back.notify_all();
     }
 }

@@ -216,12 +216,14 @@ struct Renewing {
     shared: Arc<Shared>,
     ticket: Option<Ticket>,
     alone: bool,
+    /// Whether the request was sent, or may have been, and no answer was read.
+    sent: bool,
 }
 
 impl Renewing {
     fn new(shared: &Arc<Shared>, ticket: Ticket) -> Self {
         let alone = !shared.renewing.swap(true, Ordering::AcqRel);
-        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone }
+        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone, sent: false }
     }
 
     /// Sends the one request that a ticket is for.
@@ -240,10 +242,12 @@ impl Renewing {
         if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
             return self.end(KeptToken::not_kept);
         }
+        self.sent = true;
         let received = match shared.transport.send(&post).await {
             Ok(received) => received,
             Err(error) => {
                 let unsent = error.is_unsent();
+                self.sent = !unsent;
                 if unsent {
                     // After a restart it is known to be good. If this fails, it only counts as spent then.
                     keep(&shared, sent.clone()).await;
@@ -254,6 +258,7 @@ impl Renewing {
         let mut scratch = received.scratch();
         let answer = flow.response(received.response(), &mut scratch);
         let successor = shared.kept().successor(&answer);
+        self.sent = false;
         if sent.is_some() && successor.is_none() {
             self.tell(|kept, ticket| kept.answered(ticket, answer));
             if shared.kept().is_unspent() {
@@ -279,12 +284,10 @@ impl Renewing {
     }
 
     /// Lets the next renewal begin.
-    fn leave(&mut self) -> bool {
-        let alone = mem::take(&mut self.alone);
-        if alone {
+    fn leave(&mut self) {
+        if mem::take(&mut self.alone) {
             self.shared.renewing.store(false, Ordering::Release);
         }
-        alone
     }
 }
 
@@ -308,10 +311,9 @@ async fn signed(draft: Result<Draft<'_>, NotSigned>) -> Result<Post<'_>, NotSign
 
 impl Drop for Renewing {
     fn drop(&mut self) {
-        let alone = self.leave();
-        if let Some(ticket) = self.ticket.take() {
-            self.shared.kept().unanswered(ticket, !alone);
-        }
+        self.leave();
+        let unsent = !self.sent;
+        self.tell(|kept, ticket| kept.unanswered(ticket, unsent));
         self.shared.handed_back.notify_waiters();
     }
 }
@@ -333,7 +335,7 @@ mod tests {
         drop(runtime);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(told);
-        assert_eq!(shared.kept().ask().unwrap_err().trouble, Trouble::NoAnswer);
+        assert_eq!(shared.kept().ask().unwrap_err().trouble, Trouble::NotSent);
     }
 
     #[test]

@@ -152,5 +152,5 @@ fn what_panics_while_it_signs_leaves_nobody_waiting() {
     let api = ApiClient::with_uptime(Transport::new(), credentials, Box::new(|| Uptime(0))).unwrap();
     let calling = api.clone();
     assert!(thread::spawn(move || calling.get("https://api.example/").is_ok()).join().is_err());
-    assert_eq!(api.0.kept().ask().unwrap_err().trouble, Trouble::NoAnswer);
+    assert_eq!(api.0.kept().ask().unwrap_err().trouble, Trouble::NotSent);
 }

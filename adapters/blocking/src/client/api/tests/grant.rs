@@ -228,3 +228,25 @@ fn what_a_busy_server_has_not_spent_needs_no_login_after_a_restart() {
     let (api, _) = kept.client(&origin, false);
     assert_eq!(get(&api, &origin).unwrap(), "1");
 }
+
+#[test]
+fn what_panics_while_it_keeps_loses_no_grant() {
+    for successor in [false, true] {
+        let ((server, origin), broken) = (started(), Arc::new(AtomicBool::new(true)));
+        let breaks = Arc::clone(&broken);
+        let keep = move |token: &RefreshToken| {
+            assert!(token.is_in_use() == successor || !breaks.load(SeqCst), "the disk is broken");
+            true
+        };
+        let credentials = Credentials::public(format!("{origin}/token"), "notes-app")
+            .with_refresh_token(RefreshToken::new("refresh-0", false), keep)
+            .for_api(&origin);
+        let (api, clock) = timed(credentials);
+        let (calling, url) = (api.clone(), origin.clone());
+        assert!(thread::spawn(move || get(&calling, &url).is_ok()).join().is_err());
+        broken.store(false, SeqCst);
+        pass(&clock, get(&api, &origin).unwrap_err());
+        assert_eq!(get(&api, &origin).unwrap(), if successor { "2" } else { "1" });
+        assert_eq!(server.asked.load(SeqCst), usize::from(successor) + 1);
+    }
+}
