@@ -11,9 +11,13 @@ use tokio::task::{JoinSet, yield_now};
 use valetkey::client::ConfigError;
 use valetkey::client::keeper::{State, Trouble};
 use valetkey::jose::Algorithm;
-use valetkey::server::record::{Client, ClientAuth};
+use valetkey::server::change::{Committed, Key};
+use valetkey::server::change_client;
+use valetkey::server::record::{Client, ClientAuth, OwnedRecord};
+use valetkey::time::UnixTime;
 use valetkey_aws_lc::SigningKey;
-use valetkey_tokio::client::{ApiError, ClientCredentials, ClientKey, SetupError, Transport};
+use valetkey_tokio::client::{ApiError, ClientCredentials, ClientKey, RefreshToken, SetupError, Transport};
+use valetkey_tokio::store::Store;
 
 /// A world with a client of that key, which signs as it is told.
 async fn world(key: &SigningKey, sign: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static) -> World {
@@ -102,6 +106,46 @@ async fn a_key_that_is_away_is_told_and_tried_again_and_nothing_is_sent_unsigned
     }
     assert_eq!(world.tokens.came(), 0);
     assert_eq!(world.get().await.unwrap(), 200);
+}
+
+/// The login's client has a key pair from now on, as when its operator changes it.
+async fn by_key_from_now_on(world: &World, key: &SigningKey) {
+    let store = world.server.server.store();
+    let found = store.load(&[Some(Key::client("demo-web")), None, None, None]).await.unwrap();
+    let Some((record, at)) = &found[0] else { panic!("{found:?}") };
+    let OwnedRecord::Client(before) = &**record else { panic!("{record:?}") };
+    let jwks = format!(r#"{{"keys":[{}]}}"#, key.public_json());
+    let before = before.as_view();
+    let new = Client { auth: ClientAuth::PrivateKeyJwt, secret: "", jwks: &jwks, ..before };
+    let change = change_client([7; 8], UnixTime(1), (before, *at), new).unwrap();
+    assert_eq!(store.commit(&change).await.unwrap(), Committed::Applied);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_served_by_a_client_with_a_key_and_a_lost_answer_is_asked_for_by_a_new_signature() {
+    let _still = stop_time();
+    let (key, world) = (key(), World::start().await);
+    let code = world.server.code().await;
+    let first = world.server.redeem(&code).await.text("refresh_token");
+    by_key_from_now_on(&world, &key).await;
+    let signing = ClientKey::new(key.algorithm(), key.kid().to_owned(), move |message| key.sign(message).ok());
+    let endpoint = format!("{}/token", world.tokens.origin);
+    let api = ClientCredentials::by_key(&world.server.url, endpoint, "demo-web", signing)
+        .with_refresh_token(RefreshToken::new(first, false), |_| true)
+        .with_grace_window()
+        .for_api(&world.api.origin)
+        .into_client()
+        .unwrap();
+    let notes = format!("{}/notes", world.api.origin);
+    world.tokens.once(Fault::Lost);
+    let refused = api.get(&notes).await.unwrap_err();
+    let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+    pass(why.retry_in.unwrap().as_millis().try_into().unwrap()).await;
+    assert_eq!(api.get(&notes).await.unwrap().text().await.unwrap(), "alice");
+    // Twice the same renewal, and then the next one.
+    world.api.once(Fault::said(401, "", "revoked"));
+    assert_eq!(api.get(&notes).await.unwrap().text().await.unwrap(), "alice");
+    assert_eq!(world.tokens.came(), 3);
 }
 
 /// One thread, on which nothing would go on if it waited for the device.
