@@ -6,6 +6,40 @@ use zeroize::Zeroizing;
 
 /// A refresh token as a program keeps it: its text, and whether it may have been spent. The text is zeroed when nobody has it
 /// any more.
+///
+/// In a file of its own, in a folder that nobody else may read, of which any end of the program leaves the old text or the new:
+///
+/// ```
+/// use std::fs::{self, File};
+/// use std::io::{self, Write};
+/// use std::path::Path;
+/// use valetkey_std::kept::RefreshToken;
+///
+/// fn keep(folder: &Path, token: &RefreshToken) -> io::Result<()> {
+///     let (new, kept) = (folder.join("refresh-token.new"), folder.join("refresh-token"));
+///     let mut file = File::create(&new)?;
+///     write!(file, "{} {}", if token.is_in_use() { "in-use" } else { "good" }, token.expose())?;
+///     file.sync_all()?;
+///     fs::rename(new, kept)?;
+///     File::open(folder)?.sync_all() // so that the name is durable, too; not on Windows
+/// }
+///
+/// fn read(folder: &Path) -> io::Result<RefreshToken> {
+///     let kept = fs::read_to_string(folder.join("refresh-token"))?;
+///     let (state, text) = kept.split_once(' ').ok_or(io::ErrorKind::InvalidData)?;
+///     Ok(RefreshToken::new(text, state == "in-use"))
+/// }
+/// # let folder = std::env::temp_dir().join(format!("valetkey-{}", std::process::id()));
+/// # fs::create_dir(&folder)?;
+/// # let token = RefreshToken::new("tGzv3JOkF0XG5Qx2TlKWIA", false);
+/// # for token in [token.sending(), token] {
+/// #     keep(&folder, &token)?;
+/// #     let kept = read(&folder)?;
+/// #     assert_eq!((kept.expose(), kept.is_in_use()), (token.expose(), token.is_in_use()));
+/// # }
+/// # fs::remove_dir_all(folder)?;
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct RefreshToken {
     text: Arc<Zeroizing<String>>,

@@ -44,7 +44,7 @@ use zeroize::Zeroizing;
 /// # }
 ///
 /// # fn run(kept: Kept) -> Result<(), Box<dyn std::error::Error>> {
-/// let (in_use, text) = kept.read()?; // from a file, a database or a keyring; at first from the login
+/// let (in_use, text) = kept.read()?; // from a database, a keyring or a file; at first `false`, and the token of the login
 /// let credentials = ClientCredentials::public("https://as.example/token", "notes-app")
 ///     .with_refresh_token(RefreshToken::new(text, in_use), move |token| {
 ///         kept.write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
@@ -53,8 +53,11 @@ use zeroize::Zeroizing;
 /// # Ok(()) }
 /// ```
 ///
-/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service. What signs may block, as may what
-/// keeps a refresh token: both run where tokio lets them ([`spawn_blocking`]).
+/// [`RefreshToken`] has how it is kept in a file.
+///
+/// By a key pair (`private_key_jwt`), which may as well lie in a device or a service. This one is in a file, where
+/// `SigningKey::generate` and `to_pkcs8` once put it; the server was given its `public_json`. What signs may block, as may
+/// what keeps a refresh token: both run where tokio lets them ([`spawn_blocking`]).
 ///
 /// ```no_run
 /// use valetkey::jose::Algorithm;
@@ -63,7 +66,7 @@ use zeroize::Zeroizing;
 ///
 /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let key = SigningKey::from_pkcs8(Algorithm::Es256, &std::fs::read("reporter.pk8")?)?;
-/// let key = ClientKey::new(key.algorithm(), "key-1", move |message| key.sign(message).ok());
+/// let key = ClientKey::new(key.algorithm(), key.kid().to_owned(), move |message| key.sign(message).ok());
 /// let credentials = ClientCredentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
 /// let api = credentials.for_api("https://api.example").into_client()?;
 /// # Ok(()) }
