@@ -103,7 +103,7 @@ impl KeptToken {
         if renewal == Renewal::RefreshOnce && grant.is_some_and(|grant| grant.token.is_in_use()) {
             keeper.log_out();
         }
-        let refresh_token = grant.map(|grant| RefreshToken::new(grant.token.expose(), false));
+        let refresh_token = grant.map(|grant| grant.token.clone());
         Ok(Self { keeper, text: Arc::default(), renewal, refresh_token, uptime })
     }
 
@@ -153,9 +153,19 @@ impl KeptToken {
 
     /// The request of a ticket was answered.
     pub fn answered(&mut self, ticket: Ticket, answer: Result<Outcome<'_>, Error>) {
-        let now = (self.uptime)();
+        let (now, has_no_tokens) = ((self.uptime)(), !matches!(answer, Ok(Outcome::Tokens(_))));
         if let Some((_, tokens)) = self.keeper.answered(ticket, answer, now) {
             self.text = Arc::new(Zeroizing::new(tokens.access_token.expose().to_owned()));
+        }
+        if has_no_tokens {
+            self.may_be_spent();
+        }
+    }
+
+    /// Unless it is known to be good, what was sent stays in use until there is a successor, though a later attempt is not sent.
+    fn may_be_spent(&mut self) {
+        if !self.is_unspent() {
+            self.refresh_token = self.refresh_token.as_ref().map(RefreshToken::sending);
         }
     }
 
@@ -166,6 +176,7 @@ impl KeptToken {
             self.keeper.not_sent(ticket, now);
         } else {
             self.keeper.unanswered(ticket, now);
+            self.may_be_spent();
         }
     }
 
@@ -187,5 +198,52 @@ impl KeptToken {
     /// For logs and metrics.
     pub fn state(&self) -> State {
         self.keeper.state((self.uptime)())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use valetkey::client::RetryAfter;
+
+    /// With and without a grace window.
+    fn kept(grace: bool, in_use: bool) -> KeptToken {
+        let token = RefreshToken::new("tGzv3JOkF0XG5Qx2TlKWIA", in_use);
+        let credentials = Credentials::public("https://as.example/token", "app").with_refresh_token(token, |_| true);
+        let credentials = if grace { credentials.with_grace_window() } else { credentials };
+        let clock = AtomicU64::new(0);
+        KeptToken::new(&credentials, Box::new(move || Uptime(clock.fetch_add(3_600_000, SeqCst)))).unwrap()
+    }
+
+    fn ticket(kept: &mut KeptToken) -> Ticket {
+        let Ok(Next::Renew { ticket, .. }) = kept.ask() else { panic!("nothing to renew") };
+        ticket
+    }
+
+    fn is_in_use(kept: &KeptToken) -> bool {
+        kept.refresh_token().unwrap().is_in_use()
+    }
+
+    #[test]
+    fn what_may_have_been_spent_stays_in_use_until_there_is_a_successor() {
+        assert!(is_in_use(&kept(true, true)), "of before the start");
+        let mut kept = kept(true, false);
+        let first = ticket(&mut kept);
+        kept.unanswered(first, true);
+        assert!(!is_in_use(&kept));
+        let second = ticket(&mut kept);
+        kept.unanswered(second, false);
+        let third = ticket(&mut kept);
+        kept.unanswered(third, true);
+        assert!(is_in_use(&kept));
+    }
+
+    #[test]
+    fn what_a_busy_server_has_not_spent_is_not_in_use() {
+        let mut kept = kept(false, false);
+        let first = ticket(&mut kept);
+        kept.answered(first, Ok(Outcome::After(RetryAfter { value: None, date: None })));
+        assert!(!is_in_use(&kept));
     }
 }
