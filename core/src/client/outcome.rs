@@ -4,10 +4,7 @@ use super::{post::Duties, retry_after::RetryAfter};
 use crate::{
     error::TooSmall,
     secret::SecretText,
-    text::{
-        json::{self, JsonError},
-        scope,
-    },
+    text::scope,
     wire::token_response::{self, ErrorResponse, Fault, Leniency},
 };
 use core::fmt;
@@ -117,11 +114,12 @@ impl<'b> Response<'b> {
         if body.len() > Duties::BODY_CAP {
             return Err(Error::TooLong);
         }
-        self.read_body(scratch, leniency, scope).map_err(|fault| match fault {
-            Fault::Json(JsonError { fault: json::Fault::Scratch, .. }) | Fault::Scratch => {
+        self.read_body(scratch, leniency, scope).map_err(|fault| {
+            if fault.is_scratch() {
                 Error::Scratch(TooSmall { needed: body.len() })
+            } else {
+                Error::Body { status, fault }
             }
-            fault => Error::Body { status, fault },
         })
     }
 

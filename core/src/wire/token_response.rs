@@ -9,7 +9,7 @@ use crate::{
         buf::Writer,
         form::{Encoded, Form},
         grammar, is_in_any_case,
-        json::{JsonError, Kind, Known, Limits, Reader},
+        json::{self, JsonError, Kind, Known, Limits, Reader},
         scope,
     },
     wire::header::is_media_type,
@@ -164,6 +164,14 @@ impl From<JsonError> for Fault {
     }
 }
 
+impl Fault {
+    /// Whether the caller's scratch is at fault, and not the peer. Who tells the fault asks, once: each conversion of a
+    /// [`JsonError`] would have to otherwise, in firmware too.
+    pub(crate) const fn is_scratch(self) -> bool {
+        matches!(self, Self::Scratch | Self::Json(JsonError { fault: json::Fault::Scratch, .. }))
+    }
+}
+
 /// A successful response. <https://www.rfc-editor.org/rfc/rfc6749#section-5.1>
 #[derive(Clone, Copy, Debug)]
 pub struct TokenResponse<'b> {
@@ -234,8 +242,9 @@ pub fn read<'b>(
     scratch: &'b mut [u8],
     leniency: Leniency,
 ) -> Result<Answer<'b>, Fault> {
-    let mut members = [None; NAMES.len()];
-    if read_members(&mut members, success, content_type, body, scratch, &leniency)? {
+    let mut members = Members::default();
+    let told = |fault: Fault| if fault.is_scratch() { Fault::Scratch } else { fault };
+    if read_members(&mut members, success, content_type, body, scratch, &leniency).map_err(told)? {
         tokens(&members, &leniency).map(Answer::Tokens)
     } else {
         error(&members).map(Answer::Error)
@@ -249,6 +258,7 @@ pub(crate) type Members<'b> = [Option<&'b str>; NAMES.len()];
 /// error.
 #[derive(Clone, Copy)]
 struct Wanted {
+    /// The place of the first in [`NAMES`], and how many follow each other from there.
     first: usize,
     count: usize,
 }

@@ -9,6 +9,7 @@ use valetkey::client::{
 };
 use valetkey::error::{ErrorCode, TooSmall};
 use valetkey::secret::SecretText;
+use valetkey::wire::token_response;
 
 const GOOD: &str = r#"{"access_token":"2YotnFZFEjr1zCsicMWpAA","token_type":"Bearer","expires_in":3600}"#;
 
@@ -307,6 +308,9 @@ fn escapes_need_scratch_and_say_how_much() {
     let flow = ClientCredentials::new(&cfg).unwrap();
     let needed = body.len();
     assert_eq!(flow.response(json(200, body), &mut [0; 4]).unwrap_err(), Error::Scratch(TooSmall { needed }));
+    let Response { content_type, body: bytes, .. } = json(200, body);
+    let fault = token_response::read(true, content_type, bytes, &mut [0; 4], Leniency::NONE).unwrap_err();
+    assert_eq!(fault, Fault::Scratch);
     let mut scratch = vec![0; needed];
     let Ok(Outcome::Tokens(tokens)) = flow.response(json(200, body), &mut scratch) else { panic!() };
     assert_eq!((tokens.access_token.expose(), tokens.scope), ("a/b", "https://s.example/x"));
