@@ -12,7 +12,8 @@ use crate::{
 };
 use core::fmt;
 
-/// A `POST` to send. Its text lies in the slice that was lent for it; zero that slice when the request was sent.
+/// A `POST` to send, with [`CONTENT_TYPE`](Self::CONTENT_TYPE) and [`ACCEPT`](Self::ACCEPT). Its text lies in the slice that
+/// was lent for it: zero that when you are done with it.
 #[derive(Clone, Copy)]
 pub struct Post<'b> {
     /// Where to.
@@ -84,7 +85,7 @@ impl<'b> Draft<'b> {
         Self { w: Writer::new(buf), body_at: 0 }
     }
 
-    /// Writes who asks, and by which grant.
+    /// Writes who asks, and by which grant: its whole parameter.
     #[inline]
     pub(super) fn begin(&mut self, cfg: &Config<'_>, grant: &'static str) {
         if let ClientAuth::Basic(secret) = cfg.auth {

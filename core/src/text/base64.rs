@@ -99,7 +99,7 @@ pub(super) fn encode_in_place(room: &mut [u8], count: usize, last: Last) {
         room.iter_mut().skip(encoded_len(count)).for_each(|byte| *byte = b'=');
         return;
     }
-    // What is read of it stands before what is written.
+    // Each place is read before it is written: the bits of a character are in no byte behind it.
     let room = Cell::from_mut(room).as_slice_of_cells();
     let Some(bytes) = room.get(..count) else { return };
     for (place, slot) in room.iter().enumerate().rev() {

@@ -124,6 +124,7 @@ impl<'b> Writer<'b> {
     /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
     pub(crate) fn encode_standard_since(&mut self, from: usize) {
         let count = self.len.wrapping_sub(from);
+        // What `encoded_len_standard` says, in less code.
         self.encode(from, count, (count.wrapping_add(2) / 3).wrapping_mul(4), base64::STANDARD);
     }
 

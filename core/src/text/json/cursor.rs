@@ -33,9 +33,9 @@ pub(super) enum State {
     Colon = b':',
 }
 
-/// The bit of [`State::First`] and [`State::After`].
+/// The bit of [`State::First`] and [`State::After`], where what was opened may end: a comma has it, and a colon has not.
 const WITHIN: u8 = 4;
-/// The bit of [`State::After`] and [`State::Colon`].
+/// The bit of [`State::After`] and [`State::Colon`], where a byte stands before what is due: that of the state.
 const PUNCTUATION: u8 = 0x20;
 
 /// A place in a document. A fault is kept here, and nothing goes further then: so a step answers with no more than a register
@@ -334,6 +334,7 @@ impl<'a> Cursor<'a> {
         None
     }
 
+    /// The same without a type, so that firmware has it once.
     #[cfg_attr(target_pointer_width = "32", inline(never))]
     const fn stray(&mut self) {
         self.fail::<()>(if self.at < self.bytes.len() { Fault::Syntax } else { Fault::End });

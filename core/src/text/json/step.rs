@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
 
     #[inline(never)]
     fn other_known_member(&mut self, known: &Known) -> Option<usize> {
-        // Anything else is no end of the document, and is found out then.
+        // What is neither a name nor an object's end stands in an array, which is open still when the end is due.
         if self.next()? != Piece::Name {
             return None;
         }
