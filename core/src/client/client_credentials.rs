@@ -68,8 +68,8 @@ impl<'c> ClientCredentials<'c> {
         draft.target(cfg);
     }
 
-    /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice. The slice
-    /// of the request will do, as that was sent.
+    /// Reads the response. `scratch` takes the strings that have escapes: as many bytes as the body has always suffice. It may be
+    /// the slice of the request, as that was sent.
     ///
     /// # Errors
     /// [`Error`]; the flow may be used again.

@@ -14,7 +14,7 @@ use core::fmt;
 pub struct Response<'b> {
     /// The HTTP status.
     pub status: u16,
-    /// The value of `Content-Type`.
+    /// The value of `Content-Type`: as with all headers, without the white space around it, which is no part of it.
     pub content_type: Option<&'b str>,
     /// The value of `Retry-After`.
     pub retry_after: Option<&'b str>,
