@@ -111,16 +111,6 @@ fn check(right: bool, what: &str) {
     }
 }
 
-/// Where the library's panic handler leads.
-#[expect(unsafe_code, reason = "linked by name")]
-// SAFETY: it has the type that the library declares.
-#[unsafe(no_mangle)]
-fn size_panic_is_linked() -> ! {
-    loop {
-        debug::exit(debug::EXIT_FAILURE);
-    }
-}
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let (mut request, mut answer, mut stack) = (0, 0, 0);

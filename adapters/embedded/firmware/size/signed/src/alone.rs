@@ -15,16 +15,6 @@ const KEY: [u8; 32] = [
 ];
 const BEGINS: [u8; 4] = [0xef, 0xd4, 0x8b, 0x2a];
 
-/// Where the library's panic handler leads.
-#[expect(unsafe_code, reason = "linked by name")]
-// SAFETY: it has the type that the library declares.
-#[unsafe(no_mangle)]
-fn size_panic_is_linked() -> ! {
-    loop {
-        debug::exit(debug::EXIT_FAILURE);
-    }
-}
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let sign = || (size_signature(&KEY, b"sample"), board::instructions());

@@ -73,16 +73,6 @@ fn size_keep(outcome: &Outcome<'_>) {
     TOKENS.store(matches!(outcome, Outcome::Tokens(_)), Relaxed);
 }
 
-/// Where the library's panic handler leads.
-#[expect(unsafe_code, reason = "linked by name")]
-// SAFETY: it has the type that the library declares.
-#[unsafe(no_mangle)]
-fn size_panic_is_linked() -> ! {
-    loop {
-        debug::exit(debug::EXIT_FAILURE);
-    }
-}
-
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let (result, stack) = board::deepest_stack(|| size_token(&SETTINGS));
