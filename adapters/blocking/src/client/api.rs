@@ -2,18 +2,18 @@
 
 use super::origin::Origin;
 use super::transport::{Transport, sensitive, told};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Condvar, PoisonError};
 use std::thread;
 use std::time::Instant;
-use std::{fmt, mem};
 use ureq::Body;
 use ureq::http::header::AUTHORIZATION;
 use ureq::http::{Request, Response, StatusCode, request::Parts};
-use valetkey::client::keeper::{State, Ticket};
+use valetkey::client::keeper::State;
 use valetkey::time::Uptime;
 use valetkey_std::kept::{
-    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, RefreshToken, SetupError, Token,
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, RefreshToken, Renewing, SetupError,
+    SharedToken, Sharing, Token,
 };
 use zeroize::Zeroizing;
 
@@ -34,17 +34,13 @@ use zeroize::Zeroizing;
 ///
 /// ```no_run
 /// use valetkey_blocking::client::{ClientCredentials, RefreshToken};
-/// # #[derive(Clone)] struct Kept;
-/// # impl Kept {
-/// #     fn read(&self) -> Result<(bool, String), std::io::Error> { todo!() }
-/// #     fn write(&self, in_use: bool, text: &str) -> Result<(), std::io::Error> { todo!() }
-/// # }
-///
-/// # fn run(kept: Kept) -> Result<(), Box<dyn std::error::Error>> {
-/// let (in_use, text) = kept.read()?; // from a database, a keyring or a file; at first `false`, and the token of the login
+/// # type Read = fn() -> std::io::Result<(bool, String)>;
+/// # type Write = fn(bool, &str) -> std::io::Result<()>;
+/// # fn run(read: Read, write: Write) -> Result<(), Box<dyn std::error::Error>> {
+/// let (in_use, text) = read()?; // from a database, a keyring or a file; at first `false`, and the token of the login
 /// let credentials = ClientCredentials::public("https://as.example/token", "notes-app")
 ///     .with_refresh_token(RefreshToken::new(text, in_use), move |token| {
-///         kept.write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
+///         write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
 ///     });
 /// let api = credentials.with_grace_window().for_api("https://api.example").into_client()?;
 /// # Ok(()) }
@@ -83,9 +79,7 @@ struct Shared {
     credentials: Credentials,
     transport: Transport,
     origins: Vec<Origin>,
-    kept: Mutex<KeptToken>,
-    /// Whether a renewal is on, though its ticket may be lost by now: a refresh token is not sent by two.
-    renewing: AtomicBool,
+    token: SharedToken,
     /// Tells those who wait that a ticket was handed back.
     handed_back: Condvar,
 }
@@ -120,9 +114,9 @@ impl ApiClient {
     ) -> Result<Self, SetupError> {
         let origins: Option<Vec<_>> = credentials.apis().iter().map(|api| Origin::named(api)).collect();
         let origins = origins.ok_or(SetupError::Api)?;
-        let kept = Mutex::new(KeptToken::new(&credentials, uptime)?);
-        let (renewing, handed_back) = (AtomicBool::new(false), Condvar::new());
-        Ok(Self(Arc::new(Shared { credentials, transport, origins, kept, renewing, handed_back })))
+        let token = SharedToken::new(KeptToken::new(&credentials, uptime)?);
+        let handed_back = Condvar::new();
+        Ok(Self(Arc::new(Shared { credentials, transport, origins, token, handed_back })))
     }
 
     /// A GET: see [`Self::send`].
@@ -149,7 +143,7 @@ impl ApiClient {
         }
         let token = self.token()?;
         let response = self.0.call(parts.clone(), body, &token)?;
-        if response.status() != StatusCode::UNAUTHORIZED || !self.0.kept().refused(&token) {
+        if response.status() != StatusCode::UNAUTHORIZED || !self.0.token.kept().refused(&token) {
             return Ok(response);
         }
         // Its connection is given back before another one is waited for.
@@ -160,26 +154,26 @@ impl ApiClient {
 
     /// The state of the token, for logs and metrics.
     pub fn state(&self) -> State {
-        self.0.kept().state()
+        self.0.token.kept().state()
     }
 
     /// A token that is good now.
     fn token(&self) -> Result<Token, NoToken> {
-        let mut kept = self.0.kept();
+        let mut kept = self.0.token.kept();
         loop {
             match kept.ask()? {
                 Next::Use(token) => return Ok(token),
                 Next::Renew { ticket, meanwhile: Some(token) } => {
                     drop(kept);
-                    let renewal = self.renewing(ticket);
+                    let renewal = Renewing::new(&self.0, ticket);
                     // Without a thread it is dropped, and the ticket handed back.
-                    drop(thread::Builder::new().name("valetkey-renew".to_owned()).spawn(move || renewal.run()));
+                    drop(thread::Builder::new().name("valetkey-renew".to_owned()).spawn(move || renew(renewal)));
                     return Ok(token);
                 }
                 Next::Renew { ticket, meanwhile: None } => {
                     drop(kept);
-                    self.renewing(ticket).run();
-                    kept = self.0.kept();
+                    renew(Renewing::new(&self.0, ticket));
+                    kept = self.0.token.kept();
                 }
                 Next::Wait(pause) => {
                     let waited = self.0.handed_back.wait_timeout(kept, pause);
@@ -187,11 +181,6 @@ impl ApiClient {
                 }
             }
         }
-    }
-
-    fn renewing(&self, ticket: Ticket) -> Renewing {
-        let alone = !self.0.renewing.swap(true, Ordering::AcqRel);
-        Renewing { shared: Arc::clone(&self.0), ticket: Some(ticket), alone, sent: false }
     }
 }
 
@@ -201,96 +190,62 @@ impl Shared {
         parts.headers.insert(AUTHORIZATION, sensitive(&bearer)?);
         Ok(self.transport.run(parts, body)?)
     }
+}
 
-    /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
-    fn kept(&self) -> MutexGuard<'_, KeptToken> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+impl Sharing for Shared {
+    fn token(&self) -> &SharedToken {
+        &self.token
+    }
+
+    fn handed_back(&self) {
+        self.handed_back.notify_all();
     }
 }
 
-/// A renewal that is on. However it ends, be it by a panic of what signs, its ticket is handed back and those who wait are
-/// told.
-struct Renewing {
-    shared: Arc<Shared>,
-    ticket: Option<Ticket>,
-    alone: bool,
-    /// Whether the request was sent, or may have been, and no answer was read.
-    sent: bool,
-}
-
-impl Renewing {
-    /// Sends the one request that a ticket is for.
-    fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
-        if !self.alone {
-            return self.end(|kept, ticket| kept.unanswered(ticket, true));
-        }
-        let (credentials, sent) = (&shared.credentials, shared.kept().refresh_token());
-        let config = credentials.config().expect("it was checked when it was given");
-        let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
-        let mut buf = Zeroizing::default();
-        let Ok(post) = credentials.draft(&flow, &mut buf).and_then(Draft::signed) else {
-            return self.end(KeptToken::not_signed);
-        };
-        if !credentials.keep(sent.as_ref().map(RefreshToken::sending).as_ref()) {
-            return self.end(KeptToken::not_kept);
-        }
-        self.sent = true;
-        let received = match shared.transport.send(&post) {
-            Ok(received) => received,
-            Err(error) => {
-                let unsent = error.is_unsent();
-                self.sent = !unsent;
-                if unsent {
-                    // After a restart it is known to be good. If this fails, it only counts as spent then.
-                    credentials.keep(sent.as_ref());
-                }
-                return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
-            }
-        };
-        let mut scratch = received.scratch();
-        let answer = flow.response(received.response(), &mut scratch);
-        let successor = shared.kept().successor(&answer);
-        self.sent = false;
-        if sent.is_some() && successor.is_none() {
-            self.tell(|kept, ticket| kept.answered(ticket, answer));
-            if shared.kept().is_unspent() {
+/// Sends the one request that a ticket is for.
+fn renew(mut renewing: Renewing<Shared>) {
+    let shared = renewing.shared();
+    if !renewing.is_alone() {
+        return renewing.end(|kept, ticket| kept.unanswered(ticket, true));
+    }
+    let (credentials, sent) = (&shared.credentials, shared.token.kept().refresh_token());
+    let config = credentials.config().expect("it was checked when it was given");
+    let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
+    let mut buf = Zeroizing::default();
+    let Ok(post) = credentials.draft(&flow, &mut buf).and_then(Draft::signed) else {
+        return renewing.end(KeptToken::not_signed);
+    };
+    if !credentials.keep(sent.as_ref().map(RefreshToken::sending).as_ref()) {
+        return renewing.end(KeptToken::not_kept);
+    }
+    renewing.sent = true;
+    let received = match shared.transport.send(&post) {
+        Ok(received) => received,
+        Err(error) => {
+            let unsent = error.is_unsent();
+            renewing.sent = !unsent;
+            if unsent {
+                // After a restart it is known to be good. If this fails, it only counts as spent then.
                 credentials.keep(sent.as_ref());
             }
-            return;
+            return renewing.end(|kept, ticket| kept.unanswered(ticket, unsent));
         }
-        if !credentials.keep(successor.as_ref()) {
-            return self.end(KeptToken::not_kept);
+    };
+    let mut scratch = received.scratch();
+    let answer = flow.response(received.response(), &mut scratch);
+    let successor = shared.token.kept().successor(&answer);
+    renewing.sent = false;
+    if sent.is_some() && successor.is_none() {
+        renewing.tell(|kept, ticket| kept.answered(ticket, answer));
+        if shared.token.kept().is_unspent() {
+            credentials.keep(sent.as_ref());
         }
-        self.end(|kept, ticket| kept.answered(ticket, answer));
+        return;
     }
-
-    fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
-        self.leave();
-        self.tell(told);
+    if !credentials.keep(successor.as_ref()) {
+        return renewing.end(KeptToken::not_kept);
     }
-
-    fn tell(&mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
-        if let Some(ticket) = self.ticket.take() {
-            told(&mut self.shared.kept(), ticket);
-        }
-    }
-
-    /// Lets the next renewal begin.
-    fn leave(&mut self) {
-        if mem::take(&mut self.alone) {
-            self.shared.renewing.store(false, Ordering::Release);
-        }
-    }
-}
-
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.leave();
-        let unsent = !self.sent;
-        self.tell(|kept, ticket| kept.unanswered(ticket, unsent));
-        self.shared.handed_back.notify_all();
-    }
+    renewing.end(|kept, ticket| kept.answered(ticket, answer));
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod flow;
 mod key;
 mod received;
 mod refresh_token;
+mod renewing;
 mod send_error;
 mod token;
 
@@ -42,5 +43,6 @@ pub use flow::Flow;
 pub use key::{ClientKey, Draft, NotSigned};
 pub use received::Received;
 pub use refresh_token::RefreshToken;
+pub use renewing::{Renewing, SharedToken, Sharing};
 pub use send_error::SendError;
 pub use token::{KeptToken, Next, NoToken, Token};

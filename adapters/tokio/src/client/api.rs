@@ -4,19 +4,18 @@ use super::Transport;
 use super::transport::sensitive;
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Request, Response, StatusCode, Url};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::{fmt, mem};
+use std::fmt;
+use std::sync::Arc;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
 use valetkey::client::Post;
-use valetkey::client::keeper::{State, Ticket};
+use valetkey::client::keeper::State;
 use valetkey::text::uri;
 use valetkey::time::Uptime;
 use valetkey_std::kept::{
-    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, RefreshToken, SendError,
-    SetupError, Token,
+    self, ApiError, ApiTransport, Credentials, Draft, KeptToken, Next, NoToken, NotSigned, RefreshToken, Renewing,
+    SendError, SetupError, SharedToken, Sharing, Token,
 };
 use zeroize::Zeroizing;
 
@@ -37,17 +36,13 @@ use zeroize::Zeroizing;
 ///
 /// ```no_run
 /// use valetkey_tokio::client::{ClientCredentials, RefreshToken};
-/// # #[derive(Clone)] struct Kept;
-/// # impl Kept {
-/// #     fn read(&self) -> Result<(bool, String), std::io::Error> { todo!() }
-/// #     fn write(&self, in_use: bool, text: &str) -> Result<(), std::io::Error> { todo!() }
-/// # }
-///
-/// # fn run(kept: Kept) -> Result<(), Box<dyn std::error::Error>> {
-/// let (in_use, text) = kept.read()?; // from a database, a keyring or a file; at first `false`, and the token of the login
+/// # type Read = fn() -> std::io::Result<(bool, String)>;
+/// # type Write = fn(bool, &str) -> std::io::Result<()>;
+/// # fn run(read: Read, write: Write) -> Result<(), Box<dyn std::error::Error>> {
+/// let (in_use, text) = read()?; // from a database, a keyring or a file; at first `false`, and the token of the login
 /// let credentials = ClientCredentials::public("https://as.example/token", "notes-app")
 ///     .with_refresh_token(RefreshToken::new(text, in_use), move |token| {
-///         kept.write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
+///         write(token.is_in_use(), token.expose()).is_ok() // durably, in place of what was there
 ///     });
 /// let api = credentials.with_grace_window().for_api("https://api.example").into_client()?;
 /// # Ok(()) }
@@ -88,9 +83,7 @@ struct Shared {
     transport: Transport,
     /// Of which only the origins count.
     apis: Vec<Url>,
-    kept: Mutex<KeptToken>,
-    /// Whether a renewal is on, though its ticket may be lost by now: a refresh token is not sent by two.
-    renewing: AtomicBool,
+    token: SharedToken,
     /// Tells those who wait that a ticket was handed back.
     handed_back: Notify,
 }
@@ -115,9 +108,9 @@ impl ApiTransport for Transport {
         let apis = apis.ok_or(SetupError::Api)?;
         let began = Instant::now();
         let uptime = move || Uptime(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX));
-        let kept = Mutex::new(KeptToken::new(&credentials, Box::new(uptime))?);
-        let (renewing, handed_back) = (AtomicBool::new(false), Notify::new());
-        Ok(ApiClient(Arc::new(Shared { credentials, transport: self, apis, kept, renewing, handed_back })))
+        let token = SharedToken::new(KeptToken::new(&credentials, Box::new(uptime))?);
+        let handed_back = Notify::new();
+        Ok(ApiClient(Arc::new(Shared { credentials, transport: self, apis, token, handed_back })))
     }
 }
 
@@ -144,7 +137,7 @@ impl ApiClient {
         let again = request.try_clone();
         let token = self.token().await?;
         let response = self.0.call(request, &token).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || !self.0.kept().refused(&token) {
+        if response.status() != StatusCode::UNAUTHORIZED || !self.0.token.kept().refused(&token) {
             return Ok(response);
         }
         let Some(again) = again else { return Ok(response) };
@@ -156,7 +149,7 @@ impl ApiClient {
 
     /// The state of the token, for logs and metrics.
     pub fn state(&self) -> State {
-        self.0.kept().state()
+        self.0.token.kept().state()
     }
 
     /// A token that is good now.
@@ -164,11 +157,11 @@ impl ApiClient {
         loop {
             // It hears of what is handed back from now on.
             let handed_back = self.0.handed_back.notified();
-            let next = self.0.kept().ask()?;
+            let next = self.0.token.kept().ask()?;
             match next {
                 Next::Use(token) => return Ok(token),
                 Next::Renew { ticket, meanwhile } => {
-                    tokio::spawn(Renewing::new(&self.0, ticket).run());
+                    tokio::spawn(renew(Renewing::new(&self.0, ticket)));
                     if let Some(token) = meanwhile {
                         return Ok(token);
                     }
@@ -206,92 +199,62 @@ impl Shared {
         request.headers_mut().insert(AUTHORIZATION, sensitive(&bearer)?);
         Ok(self.transport.execute(request).await?)
     }
+}
 
-    /// What a panicking thread left behind is whole: nothing that can panic runs under the lock.
-    fn kept(&self) -> MutexGuard<'_, KeptToken> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+impl Sharing for Shared {
+    fn token(&self) -> &SharedToken {
+        &self.token
+    }
+
+    fn handed_back(&self) {
+        self.handed_back.notify_waiters();
     }
 }
 
-/// A renewal that is on. However it ends, be it by a panic or with its runtime, its ticket is handed back and those who wait
-/// are told.
-struct Renewing {
-    shared: Arc<Shared>,
-    ticket: Option<Ticket>,
-    alone: bool,
-    /// Whether the request was sent, or may have been, and no answer was read.
-    sent: bool,
-}
-
-impl Renewing {
-    fn new(shared: &Arc<Shared>, ticket: Ticket) -> Self {
-        let alone = !shared.renewing.swap(true, Ordering::AcqRel);
-        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone, sent: false }
+/// Sends the one request that a ticket is for.
+async fn renew(mut renewing: Renewing<Shared>) {
+    let shared = renewing.shared();
+    if !renewing.is_alone() {
+        return renewing.end(|kept, ticket| kept.unanswered(ticket, true));
     }
-
-    /// Sends the one request that a ticket is for.
-    async fn run(mut self) {
-        let shared = Arc::clone(&self.shared);
-        if !self.alone {
-            return self.end(|kept, ticket| kept.unanswered(ticket, true));
-        }
-        let (credentials, sent) = (&shared.credentials, shared.kept().refresh_token());
-        let config = credentials.config().expect("it was checked when it was given");
-        let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
-        let mut buf = Zeroizing::default();
-        let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
-            return self.end(KeptToken::not_signed);
-        };
-        if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
-            return self.end(KeptToken::not_kept);
-        }
-        self.sent = true;
-        let received = match shared.transport.send(&post).await {
-            Ok(received) => received,
-            Err(error) => {
-                let unsent = error.is_unsent();
-                self.sent = !unsent;
-                if unsent {
-                    // After a restart it is known to be good. If this fails, it only counts as spent then.
-                    keep(&shared, sent.clone()).await;
-                }
-                return self.end(|kept, ticket| kept.unanswered(ticket, unsent));
-            }
-        };
-        let mut scratch = received.scratch();
-        let answer = flow.response(received.response(), &mut scratch);
-        let successor = shared.kept().successor(&answer);
-        self.sent = false;
-        if sent.is_some() && successor.is_none() {
-            self.tell(|kept, ticket| kept.answered(ticket, answer));
-            if shared.kept().is_unspent() {
+    let (credentials, sent) = (&shared.credentials, shared.token.kept().refresh_token());
+    let config = credentials.config().expect("it was checked when it was given");
+    let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
+    let mut buf = Zeroizing::default();
+    let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
+        return renewing.end(KeptToken::not_signed);
+    };
+    if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
+        return renewing.end(KeptToken::not_kept);
+    }
+    renewing.sent = true;
+    let received = match shared.transport.send(&post).await {
+        Ok(received) => received,
+        Err(error) => {
+            let unsent = error.is_unsent();
+            renewing.sent = !unsent;
+            if unsent {
+                // After a restart it is known to be good. If this fails, it only counts as spent then.
                 keep(&shared, sent.clone()).await;
             }
-            return;
+            return renewing.end(|kept, ticket| kept.unanswered(ticket, unsent));
         }
-        if !keep(&shared, successor).await {
-            return self.end(KeptToken::not_kept);
+    };
+    let mut scratch = received.scratch();
+    let answer = flow.response(received.response(), &mut scratch);
+    let successor = shared.token.kept().successor(&answer);
+    renewing.sent = false;
+    if sent.is_some() && successor.is_none() {
+        renewing.tell(|kept, ticket| kept.answered(ticket, answer));
+        if shared.token.kept().is_unspent() {
+            keep(&shared, sent.clone()).await;
         }
-        self.end(|kept, ticket| kept.answered(ticket, answer));
+        return;
     }
-
-    fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
-        self.leave();
-        self.tell(told);
+    if !keep(&shared, successor).await {
+        return renewing.end(KeptToken::not_kept);
     }
-
-    fn tell(&mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
-        if let Some(ticket) = self.ticket.take() {
-            told(&mut self.shared.kept(), ticket);
-        }
-    }
-
-    /// Lets the next renewal begin.
-    fn leave(&mut self) {
-        if mem::take(&mut self.alone) {
-            self.shared.renewing.store(false, Ordering::Release);
-        }
-    }
+    renewing.end(|kept, ticket| kept.answered(ticket, answer));
 }
 
 /// Keeps a refresh token, if there is one. A disk or a database does not hold up the runtime.
@@ -312,15 +275,6 @@ async fn signed(draft: Result<Draft<'_>, NotSigned>) -> Result<Post<'_>, NotSign
     need.resume(&signature).map_err(|_| NotSigned)
 }
 
-impl Drop for Renewing {
-    fn drop(&mut self) {
-        self.leave();
-        let unsent = !self.sent;
-        self.tell(|kept, ticket| kept.unanswered(ticket, unsent));
-        self.shared.handed_back.notify_waiters();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,15 +284,15 @@ mod tests {
     fn a_renewal_that_ends_with_its_runtime_leaves_nobody_waiting() {
         let credentials = ClientCredentials::new("http://127.0.0.1/token", "reporter", "s3cret");
         let ApiClient(shared) = credentials.for_api("http://127.0.0.1").into_client().unwrap();
-        let next = shared.kept().ask();
+        let next = shared.token.kept().ask();
         let Ok(Next::Renew { ticket, meanwhile: None }) = next else { panic!("{next:?}") };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let told = shared.handed_back.notified();
-        runtime.spawn(Renewing::new(&shared, ticket).run());
+        runtime.spawn(renew(Renewing::new(&shared, ticket)));
         drop(runtime);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(told);
-        assert_eq!(shared.kept().ask().unwrap_err().trouble, Trouble::NotSent);
+        assert_eq!(shared.token.kept().ask().unwrap_err().trouble, Trouble::NotSent);
     }
 
     #[test]

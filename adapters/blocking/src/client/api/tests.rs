@@ -5,6 +5,7 @@ mod grant;
 use super::*;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use valetkey::client::keeper::Trouble;
@@ -152,5 +153,5 @@ fn what_panics_while_it_signs_leaves_nobody_waiting() {
     let api = ApiClient::with_uptime(Transport::new(), credentials, Box::new(|| Uptime(0))).unwrap();
     let calling = api.clone();
     assert!(thread::spawn(move || calling.get("https://api.example/").is_ok()).join().is_err());
-    assert_eq!(api.0.kept().ask().unwrap_err().trouble, Trouble::NotSent);
+    assert_eq!(api.0.token.kept().ask().unwrap_err().trouble, Trouble::NotSent);
 }

@@ -5,8 +5,8 @@ use super::super::*;
 use super::{request, respond, timed};
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
-use std::sync::Barrier;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Barrier, Mutex};
 use valetkey::client::keeper::Trouble;
 
 /// A server of one grant. Its refresh tokens are `refresh-0`, `refresh-1` and so on, each good once; the one before may come
