@@ -16,7 +16,10 @@ use crate::{
     error::TooSmall,
     jose::Algorithm,
     secret::Entropy,
-    text::{ascii, base64, buf::Writer, json},
+    text::{
+        ascii, base64,
+        buf::{Writer, wipe},
+    },
     time::UnixTime,
 };
 use core::fmt;
@@ -41,20 +44,25 @@ use sha2::{Digest as _, Sha256};
 /// assert!(post.body.starts_with("grant_type=client_credentials&client_id=device&client_assertion_type=urn%3A"));
 ///
 /// // A clock that was never set would make assertions that nobody takes.
-/// let unset = Assertion::new(Algorithm::Es256, "key-1", UnixTime(12), Entropy::new([5; 16]));
+/// let unset = Assertion::new(Algorithm::Es256, "key-1", UnixTime(12), Entropy::new([5; Assertion::ENTROPY]));
 /// assert_eq!(unset.unwrap_err(), ConfigError::Clock);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct Assertion<'c> {
     algorithm: Algorithm,
     kid: &'c str,
-    now: UnixTime,
-    id: Entropy<ENTROPY>,
+    /// `iat`, `exp`, and `jti` in three numbers.
+    numbers: [u32; 5],
 }
 
-/// 128 bits, so that no `jti` comes twice.
-const ENTROPY: usize = 16;
+impl fmt::Debug for Assertion<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Assertion").field("algorithm", &self.algorithm).field("kid", &self.kid).finish_non_exhaustive()
+    }
+}
+
+/// 96 bits, so that no `jti` comes twice while an assertion is good.
+const ENTROPY: usize = 12;
 
 impl<'c> Assertion<'c> {
     /// Bytes of [`Entropy`] for an assertion, drawn for it alone.
@@ -64,74 +72,101 @@ impl<'c> Assertion<'c> {
     pub const LIFETIME: u32 = 60;
 
     /// 1 January 2023: a clock that says less was never set.
-    const EARLIEST: UnixTime = UnixTime(1_672_531_200);
+    const EARLIEST: u32 = 1_672_531_200;
+
+    /// The year 2106: a clock that says more runs wild. So each time has ten digits.
+    const LATEST: u32 = u32::MAX - Self::LIFETIME;
 
     /// `kid` names the key among those that the server has of this client; empty if it has but one.
     ///
     /// # Errors
-    /// [`ConfigError::Algorithm`] if it is one with a shared secret; [`ConfigError::Clock`] if `now` is before the year 2023,
-    /// so that a clock must be set first, such as by the `Date` of any response.
+    /// [`ConfigError::Algorithm`] if it is one with a shared secret; [`ConfigError::Kid`] if the key's name has a control
+    /// character; [`ConfigError::Clock`] if `now` is before the year 2023 or in 2106 or later, so that a clock must be set first,
+    /// such as by the `Date` of any response.
     #[inline]
     pub fn new(algorithm: Algorithm, kid: &'c str, now: UnixTime, id: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
+        let [a, b, c] = [0, 4, 8].map(|at| u32::from_be_bytes(id.part(at)));
+        drop(id);
         if algorithm.is_symmetric() {
             return Err(ConfigError::Algorithm);
         }
-        if now < Self::EARLIEST {
-            return Err(ConfigError::Clock);
+        if kid.bytes().any(|byte| byte < b' ') {
+            return Err(ConfigError::Kid);
         }
-        Ok(Self { algorithm, kid, now, id })
+        match u32::try_from(now.0) {
+            Ok(now @ Self::EARLIEST..=Self::LATEST) => {
+                Ok(Self { algorithm, kid, numbers: [now, now.wrapping_add(Self::LIFETIME), a, b, c] })
+            }
+            _ => Err(ConfigError::Clock),
+        }
     }
 
     /// Ends the body with what is to be signed, and leaves room for the signature.
-    fn close<'b>(&self, draft: Draft<'b>, cfg: &Config<'b>) -> Result<NeedSign<'b>, TooSmall> {
-        let Self { algorithm, kid, now, ref id } = *self;
-        let mut w = draft.w;
-        w.push_str(PARAMETERS);
-        let message = w.len();
-        member(&mut w, r#"{"alg":"#, algorithm.as_str());
-        // So that it passes for no other kind of token: draft-ietf-oauth-rfc7523bis.
-        w.push_str(r#","typ":"client-authentication+jwt""#);
-        if !kid.is_empty() {
-            member(&mut w, r#","kid":"#, kid);
-        }
-        w.push_ascii(b'}');
-        w.encode_since(message);
-        w.push_ascii(b'.');
-        let payload = w.len();
-        // The issuer alone is the audience, as text: an endpoint may have been told by another server.
-        member(&mut w, r#"{"iss":"#, cfg.client_id);
-        member(&mut w, r#","sub":"#, cfg.client_id);
-        member(&mut w, r#","aud":"#, cfg.issuer);
-        w.push_str(r#","iat":"#);
-        w.push_u64(now.0);
-        w.push_str(r#","exp":"#);
-        w.push_u64(now.plus(Self::LIFETIME).0);
-        w.push_str(r#","jti":""#);
-        let jti = w.len();
-        w.push_part(id.bytes());
-        w.encode_since(jti);
-        w.push_str(r#""}"#);
-        w.encode_since(payload);
-        let end = w.len();
-        let (buf, needed) = w.into_parts();
-        let needed = needed.saturating_add(1).saturating_add(base64::encoded_len(algorithm.signature_len()));
+    fn close<'b>(&self, mut draft: Draft<'b>, cfg: &Config<'b>) -> Result<NeedSign<'b>, TooSmall> {
+        let Self { algorithm, kid, ref numbers } = *self;
+        draft.w.push_str(PARAMETERS);
+        let message = draft.w.len().wrapping_sub(1);
+        write(&mut draft.w, message, [kid, algorithm.as_str(), cfg.client_id, cfg.issuer], numbers);
+        let (buf, end) = draft.w.into_parts();
+        let needed = end.saturating_add(base64::encoded_len(algorithm.signature_len()));
         if needed > buf.len() {
-            Writer::at(buf, needed).finish_bytes()?;
+            wipe(buf);
             return Err(TooSmall { needed });
         }
         Ok(NeedSign { url: cfg.token_endpoint, algorithm, buf, message, end })
     }
 }
 
-/// Writes a member's beginning and its value.
-fn member(w: &mut Writer<'_>, begin: &'static str, value: &str) {
-    w.push_str(begin);
-    json::string(w, value);
+/// The parameters of an assertion, after the others: what it is, and the name of its own, with the bracket that begins it.
+const PARAMETERS: &str = "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+    &client_assertion={";
+
+/// The header from its bracket on, and the claims. A byte below 9 stands for a value: one of the texts, or of the numbers
+/// behind them. In one piece, as each call of the writer takes a dozen bytes of firmware.
+///
+/// By its type it passes for no other kind of token: draft-ietf-oauth-rfc7523bis. The issuer alone is the audience, as text: an
+/// endpoint may have been told by another server.
+const PARTS: &[u8] = b"\"kid\":\"\x00\",\"alg\":\"\x01\",\"typ\":\"client-authentication+jwt\"}.\
+    {\"iss\":\"\x02\",\"sub\":\"\x02\",\"aud\":\"\x03\",\"iat\":\x04,\"exp\":\x05,\"jti\":\"\x06\x07\x08\"}.";
+
+/// What is left out for a key without a name.
+const KID: usize = b"\"kid\":\"\x00\",".len();
+
+/// Writes header and claims, each as base64url with a period behind it; `begin` is where the header's bracket stands.
+fn write(w: &mut Writer<'_>, mut begin: usize, texts: [&str; 4], numbers: &[u32; 5]) {
+    let [kid, ..] = texts;
+    for byte in PARTS.get(if kid.is_empty() { KID } else { 0 }..).unwrap_or_default() {
+        let place = usize::from(*byte);
+        if let Some(text) = texts.get(place) {
+            for byte in text.bytes() {
+                // None has a control character, so that JSON escapes nothing else.
+                if matches!(byte, b'"' | b'\\') {
+                    w.push_ascii(b'\\');
+                }
+                w.push_part(&[byte]);
+            }
+        } else if let Some(n) = numbers.get(place.wrapping_sub(texts.len())) {
+            ten_digits(w, *n);
+        } else {
+            if *byte == b'.' {
+                w.encode_since(begin);
+                begin = w.len().wrapping_add(1);
+            }
+            w.push_ascii(*byte);
+        }
+    }
 }
 
-/// The parameters of an assertion, after the others: what it is, and the name of its own.
-const PARAMETERS: &str = "&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
-    &client_assertion=";
+/// Writes a number in ten digits of decimal, zeros before it included.
+fn ten_digits(w: &mut Writer<'_>, mut n: u32) {
+    let mut one = 1_000_000_000;
+    while let (Some(digit), Some(rest)) = (n.checked_div(one), n.checked_rem(one)) {
+        let [digit, ..] = digit.to_le_bytes();
+        w.push_ascii(b'0' | digit);
+        n = rest;
+        one /= 10;
+    }
+}
 
 /// A request lacks its signature.
 #[must_use]
@@ -157,7 +192,7 @@ impl<'b> NeedSign<'b> {
 
     /// What is to be signed: the JWS signing input. <https://www.rfc-editor.org/rfc/rfc7515#section-5.1>
     pub fn message(&self) -> &[u8] {
-        self.buf.get(self.message..self.end).unwrap_or_default()
+        self.buf.get(self.message..self.end.wrapping_sub(1)).unwrap_or_default()
     }
 
     /// Its SHA-256, for ES256 by what signs digests, such as a secure element.
@@ -175,10 +210,8 @@ impl<'b> NeedSign<'b> {
             return Err(SignatureError::Length);
         }
         let mut w = Writer::at(self.buf, self.end);
-        w.push_ascii(b'.');
-        let at = w.len();
         w.push_part(signature);
-        w.encode_since(at);
+        w.encode_since(self.end);
         // All of it is ASCII: to check it as UTF-8 would take more of firmware.
         let body = ascii(w.finish_bytes().map_err(SignatureError::TooSmall)?);
         Ok(Post {

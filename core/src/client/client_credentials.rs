@@ -64,7 +64,7 @@ impl<'c> ClientCredentials<'c> {
     #[inline]
     pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
         draft.begin(cfg, "grant_type=client_credentials");
-        draft.pair("scope", cfg.scope);
+        draft.pair("&scope=", cfg.scope);
         draft.target(cfg);
     }
 

@@ -196,6 +196,8 @@ pub enum ConfigError {
     RefreshToken,
     /// An assertion cannot be signed by an algorithm with a shared secret.
     Algorithm,
+    /// The name of the assertion's key has a control character.
+    Kid,
     /// The clock was never set, so that nothing can be signed yet.
     Clock,
 }
@@ -216,6 +218,7 @@ impl fmt::Display for ConfigError {
             Self::Audience => "the audience must be printable ASCII",
             Self::RefreshToken => "the refresh token must be printable ASCII",
             Self::Algorithm => "an assertion takes an algorithm with a key pair",
+            Self::Kid => "the name of the key must have no control character",
             Self::Clock => "the clock was never set: nothing can be signed before it is",
         })
     }

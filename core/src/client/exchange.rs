@@ -48,10 +48,10 @@ impl<'c> Exchange<'c, '_> {
     #[inline]
     pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
         draft.begin(cfg, "grant_type=authorization_code");
-        draft.encoded("code", self.code);
-        draft.pair("redirect_uri", self.redirect_uri);
+        draft.encoded("&code=", self.code);
+        draft.pair("&redirect_uri=", self.redirect_uri);
         let mut verifier = authorize::Text::new([0; 43]);
-        draft.pair("code_verifier", authorize::text(self.verifier.expose(), &mut verifier));
+        draft.pair("&code_verifier=", authorize::text(self.verifier.expose(), &mut verifier));
         draft.target(cfg);
     }
 

@@ -94,28 +94,29 @@ impl<'b> Draft<'b> {
         }
         self.w.push_str(grant);
         if !matches!(cfg.auth, ClientAuth::Basic(_)) {
-            self.pair("client_id", cfg.client_id);
+            self.pair("&client_id=", cfg.client_id);
         }
         if let ClientAuth::Body(secret) = cfg.auth {
-            self.pair("client_secret", secret.expose());
+            self.pair("&client_secret=", secret.expose());
         }
     }
 
-    /// Writes a parameter, unless it has no value.
+    /// Writes a parameter, unless it has no value: how it begins, as in `&scope=`, and its value.
     #[inline(always)]
-    pub(super) fn pair(&mut self, name: &'static str, value: &str) {
+    pub(super) fn pair(&mut self, begin: &'static str, value: &str) {
         if !value.is_empty() {
-            self.any_pair(name, value);
+            self.any_pair(begin, value);
         }
     }
 
-    fn any_pair(&mut self, name: &'static str, value: &str) {
-        form::further_pair(&mut self.w, name, value);
+    fn any_pair(&mut self, begin: &'static str, value: &str) {
+        self.w.push_str(begin);
+        form::encode(&mut self.w, value);
     }
 
     /// Writes a parameter as it came, but with this crate's spelling of escapes. Its bytes are known to be ASCII.
-    pub(super) fn encoded(&mut self, name: &'static str, value: Encoded<'_>) {
-        self.any_pair(name, "");
+    pub(super) fn encoded(&mut self, begin: &'static str, value: Encoded<'_>) {
+        self.w.push_str(begin);
         for byte in value.bytes().flatten() {
             form::encode(&mut self.w, char::from(byte).encode_utf8(&mut [0; 4]));
         }
@@ -125,9 +126,9 @@ impl<'b> Draft<'b> {
     #[inline]
     pub(super) fn target(&mut self, cfg: &Config<'_>) {
         for resource in scope::words(cfg.resource) {
-            self.pair("resource", resource);
+            self.pair("&resource=", resource);
         }
-        self.pair("audience", cfg.audience);
+        self.pair("&audience=", cfg.audience);
     }
 
     #[inline]

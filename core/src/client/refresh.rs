@@ -67,8 +67,8 @@ impl<'c> Refresh<'c> {
     #[inline]
     pub(super) fn write(&self, cfg: &Config<'_>, draft: &mut Draft<'_>) {
         draft.begin(cfg, "grant_type=refresh_token");
-        draft.pair("refresh_token", self.refresh_token.expose());
-        draft.pair("scope", self.scope);
+        draft.pair("&refresh_token=", self.refresh_token.expose());
+        draft.pair("&scope=", self.scope);
         draft.target(cfg);
     }
 

@@ -85,14 +85,14 @@ pub fn encode_standard<'o>(bytes: &[u8], out: &'o mut [u8]) -> Result<&'o str, T
 
 /// Turns the first `count` bytes of `room` into their text, with padding where that does not fill it: from its end, as the
 /// text grows.
-pub(super) fn encode_in_place(room: &mut [u8], count: usize, last: Last) {
+pub(super) fn encode_in_place<const PADDED: bool>(room: &mut [u8], count: usize) {
     if LARGE {
         for block in (0..count.div_ceil(6)).rev() {
             let mut bytes = [0; 6];
             for (to, from) in bytes.iter_mut().zip(room.get(block.wrapping_mul(6)..count).unwrap_or_default()) {
                 *to = *from;
             }
-            for (to, from) in room.iter_mut().skip(block.wrapping_mul(8)).zip(eight(&bytes, last)) {
+            for (to, from) in room.iter_mut().skip(block.wrapping_mul(8)).zip(eight::<PADDED>(&bytes)) {
                 *to = from;
             }
         }
@@ -103,7 +103,7 @@ pub(super) fn encode_in_place(room: &mut [u8], count: usize, last: Last) {
     let room = Cell::from_mut(room).as_slice_of_cells();
     let Some(bytes) = room.get(..count) else { return };
     for (place, slot) in room.iter().enumerate().rev() {
-        slot.set(one(|at| Some(bytes.get(at)?.get()), place, last));
+        slot.set(one::<PADDED>(|at| Some(bytes.get(at)?.get()), place));
     }
 }
 
@@ -113,29 +113,26 @@ pub(super) fn spell(bytes: &[u8], out: &mut [u8]) {
         let (blocks, rest) = bytes.as_chunks();
         let (eights, end) = out.as_chunks_mut();
         for (block, to) in blocks.iter().zip(eights) {
-            *to = eight(block, URL);
+            *to = eight::<false>(block);
         }
         let mut block = [0; 6];
         for (to, from) in block.iter_mut().zip(rest) {
             *to = *from;
         }
-        for (to, from) in end.iter_mut().zip(eight(&block, URL)) {
+        for (to, from) in end.iter_mut().zip(eight::<false>(&block)) {
             *to = from;
         }
         return;
     }
     for (place, slot) in out.iter_mut().enumerate() {
-        *slot = one(|at| bytes.get(at).copied(), place, URL);
+        *slot = one::<false>(|at| bytes.get(at).copied(), place);
     }
 }
 
-/// The last two characters of an alphabet.
-pub(super) type Last = [u8; 2];
-pub(super) const STANDARD: Last = *b"+/";
-pub(super) const URL: Last = *b"-_";
-
 /// Of each range of characters but the first: the six bits just below it, and what is added from it on, which may be below 0.
-const fn ranges([c62, c63]: Last) -> [(u8, u8); 4] {
+/// The last two characters are those of the padded kind, or those of base64url.
+const fn ranges<const PADDED: bool>() -> [(u8, u8); 4] {
+    let [c62, c63] = if PADDED { *b"+/" } else { *b"-_" };
     [
         (25, b'a' - b'Z' - 1),
         (51, u8::wrapping_sub(b'0', b'z' + 1)),
@@ -146,14 +143,17 @@ const fn ranges([c62, c63]: Last) -> [(u8, u8); 4] {
 
 /// The character at a place in the text of the bytes; behind the last one it is the padding. Neither a branch nor a table tells
 /// its bits.
-fn one(byte: impl Fn(usize) -> Option<u8>, place: usize, last: Last) -> u8 {
+fn one<const PADDED: bool>(byte: impl Fn(usize) -> Option<u8>, place: usize) -> u8 {
     // Its six bits are in two bytes.
     let bit = place.wrapping_mul(6);
-    let Some(first) = byte(bit / 8) else { return b'=' };
+    let first = match byte(bit / 8) {
+        None if PADDED => return b'=',
+        first => first.unwrap_or_default(),
+    };
     let second = byte((bit / 8).wrapping_add(1)).unwrap_or_default();
     let two = u32::from(first) << 8 | u32::from(second);
     let six = two >> 10usize.wrapping_sub(bit % 8) & 63;
-    let [a, b, c, d] = ranges(last);
+    let [a, b, c, d] = ranges::<PADDED>();
     let step = |(below, step): (u8, u8)| 0u32.wrapping_sub(u32::from(below).wrapping_sub(six) >> 31) & u32::from(step);
     let character = six.wrapping_add(b'A'.into());
     let character = character.wrapping_add(step(a)).wrapping_add(step(b)).wrapping_add(step(c)).wrapping_add(step(d));
@@ -161,7 +161,7 @@ fn one(byte: impl Fn(usize) -> Option<u8>, place: usize, last: Last) -> u8 {
 }
 
 /// The characters of six bytes, each in a byte of a word.
-fn eight([a, b, c, d, e, f]: &[u8; 6], last: Last) -> [u8; 8] {
+fn eight<const PADDED: bool>([a, b, c, d, e, f]: &[u8; 6]) -> [u8; 8] {
     const EACH: u64 = u64::from_ne_bytes([1; 8]);
     // Halved until each byte has six bits.
     let mut sixes = u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]);
@@ -169,7 +169,7 @@ fn eight([a, b, c, d, e, f]: &[u8; 6], last: Last) -> [u8; 8] {
     sixes = (sixes & 0x00ff_f000_00ff_f000) << 4 | sixes & 0x0fff_0000_0fff;
     sixes = (sixes & 0x0fc0_0fc0_0fc0_0fc0) << 2 | sixes & 0x003f_003f_003f_003f;
     let mut characters = sixes.wrapping_add(EACH.wrapping_mul(b'A'.into()));
-    for (below, step) in ranges(last) {
+    for (below, step) in ranges::<PADDED>() {
         // A one in each byte that is above it. What overflows a byte on the way is taken back by the last step.
         let above = sixes.wrapping_add(EACH.wrapping_mul(127u8.wrapping_sub(below).into())) >> 7 & EACH;
         characters = characters.wrapping_add(above.wrapping_mul(i64::from(step.cast_signed()).cast_unsigned()));

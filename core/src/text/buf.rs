@@ -117,21 +117,22 @@ impl<'b> Writer<'b> {
 
     /// Turns what was pushed since there were `from` bytes into base64url, where it stands.
     pub(crate) fn encode_since(&mut self, from: usize) {
-        let count = self.len.saturating_sub(from);
-        self.encode(from, count, base64::encoded_len(count), base64::URL);
+        self.encode::<false>(from);
     }
 
     /// Turns what was pushed since there were `from` bytes into padded base64, likewise.
     pub(crate) fn encode_standard_since(&mut self, from: usize) {
-        let count = self.len.wrapping_sub(from);
-        // What `encoded_len_standard` says, in less code.
-        self.encode(from, count, (count.wrapping_add(2) / 3).wrapping_mul(4), base64::STANDARD);
+        self.encode::<true>(from);
     }
 
-    fn encode(&mut self, from: usize, count: usize, becomes: usize, last: base64::Last) {
+    fn encode<const PADDED: bool>(&mut self, from: usize) {
+        let count = self.len.wrapping_sub(from);
+        // What `encoded_len` and `encoded_len_standard` say, in less code.
+        let thirds = count.wrapping_add(2) / 3;
+        let becomes = if PADDED { thirds.wrapping_mul(4) } else { thirds.wrapping_add(count) };
         self.len = from.wrapping_add(becomes);
         if let Some(room) = self.buf.get_mut(from..self.len) {
-            base64::encode_in_place(room, count, last);
+            base64::encode_in_place::<PADDED>(room, count);
         }
     }
 
@@ -167,12 +168,16 @@ impl<'b> Writer<'b> {
     /// As [`finish`](Self::finish).
     pub fn finish_bytes(self) -> Result<&'b [u8], TooSmall> {
         if self.len > self.buf.len() {
-            // Each by itself, as zeroing slices takes a `memset` of its own in firmware.
-            self.buf.iter_mut().for_each(Zeroize::zeroize);
+            wipe(self.buf);
             return Err(TooSmall { needed: self.len });
         }
         Ok(self.buf.get(..self.len).unwrap_or_default())
     }
+}
+
+/// Zeroes what was written. Byte by byte, as zeroing slices takes a `memset` of its own in firmware.
+pub(crate) fn wipe(bytes: &mut [u8]) {
+    bytes.iter_mut().for_each(Zeroize::zeroize);
 }
 
 /// Where kept text lies in a [`Scratch`]: needs hold spans, never references into their own scratch.

@@ -144,7 +144,8 @@ pub(crate) fn signed_requests<W: Watch>(w: &mut W) {
 }
 
 fn assertion<W: Watch>(w: &mut W, drawn: u8) -> Assertion<'static> {
-    let assertion = must(w.call(|| Assertion::new(Algorithm::Es256, "1", NOW, Entropy::new([drawn; 16]))));
+    let assertion =
+        must(w.call(|| Assertion::new(Algorithm::Es256, "1", NOW, Entropy::new([drawn; Assertion::ENTROPY]))));
     w.show(&assertion);
     assertion
 }
