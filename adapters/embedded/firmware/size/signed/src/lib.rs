@@ -68,7 +68,7 @@ impl From<Error> for Failed {
 // never called.
 unsafe extern "Rust" {
     safe fn size_now() -> UnixTime;
-    safe fn size_draw() -> [u8; 16];
+    safe fn size_draw() -> [u8; 12];
     safe fn size_send(post: &Post<'_>) -> Response<'static>;
     safe fn size_keep(outcome: &Outcome<'_>);
 }
@@ -84,14 +84,16 @@ unsafe extern "Rust" {
 pub fn size_token(settings: &Settings) -> Result<(), Failed> {
     let Settings { issuer, token_endpoint, client_id, scope, kid, ref key } = *settings;
 
-    let key = SigningKey::from_slice(key).map_err(|_| Failed::Key)?;
+    // The key is not copied, and the assertion is gone when it is signed: so less stands on the stack below the signature.
+    let key = SigningKey::from_slice(key);
+    let Ok(key) = &key else { return Err(Failed::Key) };
     let config = Config::new(issuer, token_endpoint, client_id, ClientAuth::PrivateKeyJwt)?.with_scope(scope)?;
     let flow = ClientCredentials::new(&config)?;
 
     let mut buf = [0; 544];
-    let assertion = Assertion::new(Algorithm::Es256, kid, size_now(), Entropy::new(size_draw()))?;
-    let need = flow.sign(&assertion, &mut buf)?;
-    let signature: Signature = key.try_sign(need.message()).map_err(|_| Failed::Key)?;
+    let (now, id) = (size_now(), Entropy::new(size_draw()));
+    let need = flow.sign(&Assertion::new(Algorithm::Es256, kid, now, id)?, &mut buf)?;
+    let Ok(signature) = Signer::<Signature>::try_sign(key, need.message()) else { return Err(Failed::Key) };
     let response = size_send(&need.resume(&signature.to_bytes())?);
     size_keep(&flow.response(response, &mut buf)?);
     Ok(())

@@ -27,10 +27,10 @@ const SETTINGS: Settings = Settings {
 /// To the letter, as a signature after RFC 6979 is always the same.
 const REQUEST: &str = "grant_type=client_credentials&client_id=demo-device&scope=telemetry%3Awrite\
     &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
-    &client_assertion=eyJhbGciOiJFUzI1NiIsInR5cCI6ImNsaWVudC1hdXRoZW50aWNhdGlvbitqd3QiLCJraWQiOiIyMDI2LTExIn0\
+    &client_assertion=eyJraWQiOiIyMDI2LTExIiwiYWxnIjoiRVMyNTYiLCJ0eXAiOiJjbGllbnQtYXV0aGVudGljYXRpb24rand0In0\
     .eyJpc3MiOiJkZW1vLWRldmljZSIsInN1YiI6ImRlbW8tZGV2aWNlIiwiYXVkIjoiaHR0cHM6Ly9hcy5leGFtcGxlIiwiaWF0IjoxODAwMDAwMDAwLCJl\
-    eHAiOjE4MDAwMDAwNjAsImp0aSI6IkJRVUZCUVVGQlFVRkJRVUZCUVVGQlEifQ\
-    .Ss5PqvrvlhOHrwzk9-r3lYrsAI7ftY92IBA2gdGCAWO2kFeJvBMjv1p9dnE2yiA6UBVvrZivm92aKh1xoG8toQ";
+    eHAiOjE4MDAwMDAwNjAsImp0aSI6IjAwODQyMTUwNDUwMDg0MjE1MDQ1MDA4NDIxNTA0NSJ9\
+    .qy6pM1xmNTNatBDOTU9NrOiAJaOQ4ObBNSAXRueRmpdInI1WkVIuE60nxzPtz5YnqnzwU4SEoUBJNLkayeG7kQ";
 
 // The timer when the request was signed, whether it was the right one, and whether tokens came of it.
 static SIGNED: AtomicU32 = AtomicU32::new(0);
@@ -40,6 +40,7 @@ static TOKENS: AtomicBool = AtomicBool::new(false);
 #[expect(unsafe_code, reason = "linked by name")]
 // SAFETY: it has the type that the library declares.
 #[unsafe(no_mangle)]
+#[inline(never)]
 fn size_now() -> UnixTime {
     UnixTime(1_800_000_000)
 }
@@ -47,13 +48,15 @@ fn size_now() -> UnixTime {
 #[expect(unsafe_code, reason = "linked by name")]
 // SAFETY: it has the type that the library declares.
 #[unsafe(no_mangle)]
-fn size_draw() -> [u8; 16] {
-    [5; 16]
+#[inline(never)]
+fn size_draw() -> [u8; 12] {
+    [5; 12]
 }
 
 #[expect(unsafe_code, reason = "linked by name")]
 // SAFETY: it has the type that the library declares.
 #[unsafe(no_mangle)]
+#[inline(never)]
 fn size_send(post: &Post<'_>) -> Response<'static> {
     SIGNED.store(board::instructions(), Relaxed);
     RIGHT.store(post.body == REQUEST, Relaxed);
@@ -69,6 +72,7 @@ fn size_send(post: &Post<'_>) -> Response<'static> {
 #[expect(unsafe_code, reason = "linked by name")]
 // SAFETY: it has the type that the library declares.
 #[unsafe(no_mangle)]
+#[inline(never)]
 fn size_keep(outcome: &Outcome<'_>) {
     TOKENS.store(matches!(outcome, Outcome::Tokens(_)), Relaxed);
 }
