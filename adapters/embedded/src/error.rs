@@ -56,7 +56,7 @@ impl Error {
     /// What went wrong, as a sentence without the details: for a log without `core::fmt`.
     pub const fn reason(self) -> &'static str {
         match self {
-            Self::Address => "the URL is not that of the host at the other end of the pipe",
+            Self::Address => "the URL's scheme, host or port is not that of the connection",
             Self::Spent => "the pipe is used up: open another",
             Self::Request => "the request has a character that cannot stand in a header",
             Self::Buffer(_) => "the buffer is too small",

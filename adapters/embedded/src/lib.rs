@@ -1,5 +1,5 @@
-//! Valetkey's client over any byte pipe of `embedded-io` or `embedded-io-async`: HTTP/1.1 without a heap, an operating
-//! system, `unsafe` or a panic.
+//! Valetkey's client over any byte pipe of [`embedded_io`] or [`embedded_io_async`], both 0.7: HTTP/1.1 without a heap, an
+//! operating system, `unsafe` or a panic.
 //!
 //! A flow of [`valetkey::client`] writes its request, [`Connection::send`] sends it and receives the answer, and the flow
 //! reads it. The pipe is yours: a TCP socket of `embassy-net` or `edge-nal`, a TLS session, a modem on a UART. So is TLS,
