@@ -72,7 +72,10 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Json(e) => e.fmt(f),
-            Self::Issuer => f.write_str("the metadata name another issuer than the one that was asked for, or none"),
+            Self::Issuer => f.write_str(
+                "the metadata name another issuer than the one that was asked for, which counts to the letter, also for a slash \
+                 at its end; or none",
+            ),
             Self::Endpoint(name) => {
                 write!(f, "{name} of the metadata must be https, or http on loopback for an issuer there")
             }
