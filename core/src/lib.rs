@@ -9,6 +9,7 @@
 //! | [`client`] | who asks for tokens: firmware, a web application, a service | [`client::Config`], [`client::ClientCredentials`], [`client::Authorize`] |
 //! | [`server`] | who issues them | [`server::Server`], [`server::token`], [`server::Step`] |
 //! | [`resource`] | who is shown them: an API | [`resource::check`] |
+//! | [`jose`] | signed tokens and the keys that check them | [`jose::Jwk`], [`jose::Key`], [`jose::parts`] |
 //! | [`wire`], [`text`] | the messages, and how their bytes are read and written, once for all roles | [`text::json::Reader`] |
 //! | [`secret`], [`time`], [`error`] | what comes from outside, and what goes wrong | [`secret::Entropy`], [`time::UnixTime`] |
 //!
@@ -32,6 +33,8 @@
 //!
 //! None is on by default, and none changes what the core decides: they only add.
 //!
+//! - `p256`, `p384`, `ed25519`: [`jose::parts`] that check ES256, ES384 and EdDSA, without a heap.
+//! - `rsa`: the same for RS256 to PS512; it turns on `alloc`.
 //! - `alloc`: owned twins of the records, for stores and drivers, such as [`server::record`]'s `OwnedRecord`.
 //! - `std`: `alloc`, and the same in dependencies.
 //! - `serde`: `Serialize` and `Deserialize` for records, and `text::json::from_slice` for a user's own claims.
