@@ -160,6 +160,17 @@ fn no_source_is_longer_than_the_cap() {
 }
 
 #[test]
+fn every_source_says_first_what_is_in_it() {
+    let mut silent = Vec::new();
+    for (file, source) in sources("") {
+        if !source.starts_with("//! ") {
+            silent.push(format!("{file} does not begin with `//!` and what is in it"));
+        }
+    }
+    assert!(silent.is_empty(), "{}", silent.join("\n"));
+}
+
+#[test]
 fn no_source_puts_off_work_or_ignores_a_test() {
     // Written in halves, as this file is a source too.
     let banned = [concat!("TO", "DO"), concat!("FIX", "ME")];

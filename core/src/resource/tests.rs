@@ -1,3 +1,5 @@
+//! What an API asks of a token, and how each refusal is told.
+
 use super::*;
 use crate::error::ErrorCode;
 use crate::wire::challenge::Challenge;

@@ -1,3 +1,5 @@
+//! Cookies, logins and form tokens: each holds in its own browser, for its time, and unchanged.
+
 use super::*;
 
 fn sessions(secure: bool) -> Sessions {

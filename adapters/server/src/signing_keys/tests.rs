@@ -1,3 +1,5 @@
+//! Signing keys that the store holds: whom they are believed from, and from when on they sign.
+
 use super::*;
 use valetkey_tokio::server::{Policy, ServerKey};
 

@@ -1,3 +1,5 @@
+//! Answers of introspection: what is written is read, and what others write is believed only so far.
+
 use super::*;
 use std::format;
 use std::string::String;
