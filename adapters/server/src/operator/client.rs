@@ -4,7 +4,7 @@ use super::cli::{AuthMethod, ClientAdd, ClientCommand, GrantType, TokenKind};
 use super::client_change;
 use super::client_keys::{self, ShownKey};
 use super::clock::now;
-use super::records::{Records, drawn};
+use super::records::{Records, drawn, is_added};
 use super::table::{Row, Table, object, visible};
 use super::{Failed, count, show_secret, typed};
 use crate::passwords::{Password, Passwords};
@@ -118,6 +118,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         live: true,
     };
     let change = register_client(drawn()?, now()?, client).map_err(|error| Failed::Usage(error.to_string()))?;
+    let done = is_added(db);
     let records = Records::open(db)?;
     if let AccessTokenFormat::Jwt(algorithm) = access_token {
         can_sign(&records, algorithm).await?;
@@ -127,7 +128,7 @@ async fn add(asked: &ClientAdd, db: &Path, out: &mut dyn Write) -> Result<(), Fa
         let why = if there.live { "exists already" } else { "was removed, and its id is not used again" };
         return Err(Failed::Not(format!("client `{}` {why}; choose another id", visible(id))));
     }
-    tell(id, "is added", secret.drawn.as_deref().map(String::as_str), asked.format.json, out)
+    tell(id, &done, secret.drawn.as_deref().map(String::as_str), asked.format.json, out)
 }
 
 /// A client is not to wait for a key that nobody makes; those of [`FIRST`] are made by the server.

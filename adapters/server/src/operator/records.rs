@@ -22,6 +22,15 @@ const LOOKS: usize = 16;
 /// How often a change is sent of which it is not known whether it was applied.
 const ATTEMPTS: usize = 3;
 
+/// "is added", and to what, if that is not there yet: what was typed in another folder than the server's is added to what nobody
+/// serves.
+pub(super) fn is_added(db: &Path) -> String {
+    match db.try_exists() {
+        Ok(false) => format!("is added to a new database, {}", db.display()),
+        Ok(true) | Err(_) => "is added".to_owned(),
+    }
+}
+
 /// The database, open.
 pub(super) struct Records(SqliteStore);
 

@@ -2,7 +2,7 @@
 
 use super::cli::UserCommand;
 use super::clock::now;
-use super::records::{Records, drawn};
+use super::records::{Records, drawn, is_added};
 use super::table::{Row, Table, visible};
 use super::{Failed, count, typed};
 use crate::passwords::{Password, Passwords};
@@ -35,8 +35,9 @@ async fn add(db: &Path, subject: &str, name: &str, out: &mut dyn Write) -> Resul
     let hash = password(subject).await?;
     let account = Account { subject, name, password: &hash, live: true, logins: 0 };
     let change = register_account(drawn()?, now()?, account).map_err(|error| Failed::Usage(error.to_string()))?;
+    let done = is_added(db);
     if Records::open(db)?.commit(&(&change).into()).await? {
-        return Ok(writeln!(out, "User `{}` is added.", visible(subject))?);
+        return Ok(writeln!(out, "User `{}` {done}.", visible(subject))?);
     }
     Err(Failed::Not(format!(
         "user `{0}` exists already; `valetkey user passwd {0}` gives another password",

@@ -5,8 +5,9 @@ use crate::{Folder, PASSWORD};
 #[test]
 fn a_person_is_added_locked_and_unlocked() {
     let folder = Folder::new();
-    assert_eq!(folder.given(PASSWORD, &["user", "add", "bob", "--name", "Bob B."]), "User `bob` is added.\n");
-    folder.given(&format!("{PASSWORD}\r\n"), &["user", "add", "ann"]);
+    let told = folder.given(PASSWORD, &["user", "add", "bob", "--name", "Bob B."]);
+    assert_eq!(told, "User `bob` is added to a new database, valetkey.db.\n");
+    assert_eq!(folder.given(&format!("{PASSWORD}\r\n"), &["user", "add", "ann"]), "User `ann` is added.\n");
     let table = folder.ok(&["user", "list"]);
     assert_eq!(table, "USER  NAME    STATE\nann   ann     live\nbob   Bob B.  live\n");
     assert_eq!(folder.ok(&["user", "lock", "bob"]), "User `bob` is locked, and 0 grants ended.\n");
