@@ -7,13 +7,14 @@
 
 use super::caller::Caller;
 use super::change::{Found, Key, Version, sha256};
+use super::commit::{NeedCommit, Transition};
 use super::credential::Presented;
 use super::fault::Fault;
 use super::kept::Kept;
 use super::params::FormRequest;
 use super::record::{Access, Record};
 use super::reply::Outcome;
-use super::step::{Flow, Machine, NeedCommit, Step, Transition, usable};
+use super::step::{Flow, Machine, Step, usable};
 use super::{ENTROPY, Server, jwt};
 use crate::secret::{Entropy, SecretText};
 use crate::text::buf::{Scratch, Span};

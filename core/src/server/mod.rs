@@ -81,6 +81,7 @@ mod assertion;
 mod authorize;
 mod caller;
 pub mod change;
+mod commit;
 mod credential;
 pub mod fault;
 mod introspect;
@@ -103,6 +104,7 @@ mod token;
 
 pub use assertion::MAX_CLIENT_JWKS;
 pub use authorize::{AuthorizeRequest, NeedOwner, Owner, authorize};
+pub use commit::NeedCommit;
 pub use credential::ServerKey;
 pub use introspect::{introspect, introspect_local};
 pub use issuer::Issuer;
@@ -121,7 +123,7 @@ pub use reply::{Reply, Response};
 pub use revoke::revoke;
 pub use sign::NeedSign;
 pub use signing_key::{add_signing_key, reseal_signing_key, retire_signing_key, withdraw_signing_key};
-pub use step::{NeedClient, NeedCommit, NeedLoad, NeedVerify, Step};
+pub use step::{NeedClient, NeedLoad, NeedVerify, Step};
 pub use token::token;
 
 use crate::jose::{Algorithm, Algorithms, Key, VerifyBy};

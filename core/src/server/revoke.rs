@@ -8,6 +8,7 @@
 
 use super::caller::Caller;
 use super::change::{EventKind, Expect, Found, Key, Kind};
+use super::commit::{KeptAccess, NeedCommit, Transition};
 use super::credential::{Presented, refresh_is_ours};
 use super::fault::Fault;
 use super::introspect::named_access;
@@ -16,7 +17,7 @@ use super::kept::Kept;
 use super::params::FormRequest;
 use super::record::{Grant, GrantState, Record};
 use super::reply::Outcome;
-use super::step::{Flow, KeptAccess, Machine, NeedCommit, Step, Transition};
+use super::step::{Flow, Machine, Step};
 use super::{ENTROPY, Server};
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};

@@ -3,11 +3,12 @@
 //! It comes before the commit, so that no code is spent on a token that cannot be signed; and the token is shown once the
 //! change is applied. After a conflict all is decided anew, and signed anew.
 
+use super::commit::{NeedCommit, Transition};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::params::MAX_PARAMETER;
 use super::reply::Outcome;
-use super::step::{Machine, NeedCommit, Step, Transition};
+use super::step::{Machine, Step};
 use super::token::{AccessToken, Tokens};
 use crate::jose::{Algorithm, Key};
 use crate::text::buf::Span;

@@ -4,6 +4,7 @@
 
 use super::{AccessToken, Request, Tokens, access_token, asked};
 use crate::server::change::sha256;
+use crate::server::commit::Transition;
 use crate::server::credential::Locator;
 use crate::server::fault::Fault;
 use crate::server::jwt::{Facts, TokenId};
@@ -12,7 +13,7 @@ use crate::server::policy::{Asking, Issuance};
 use crate::server::record::Digest;
 use crate::server::seed;
 use crate::server::sign::issue;
-use crate::server::step::{Machine, Step, Transition};
+use crate::server::step::{Machine, Step};
 use crate::time::UnixTime;
 
 pub(super) fn begin<'r>(mut m: Machine<'r>, request: &Request) -> Step<'r> {

@@ -7,6 +7,7 @@
 use super::{Request, presented};
 use crate::secret::ct_eq;
 use crate::server::change::{EventKind, Found, Key, Kind, Version, sha256};
+use crate::server::commit::{KeptCode, NeedCommit, Transition};
 use crate::server::credential::{Locator, Presented};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
@@ -14,7 +15,7 @@ use crate::server::policy::Asking;
 use crate::server::record::{Code, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
 use crate::server::sign::issue;
-use crate::server::step::{KeptCode, Machine, NeedCommit, Step, Transition, usable};
+use crate::server::step::{Machine, Step, usable};
 use crate::text::grammar;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {

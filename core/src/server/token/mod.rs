@@ -6,6 +6,7 @@ mod refresh;
 
 use super::caller::Caller;
 use super::change::{Found, Key, Kind, sha256};
+use super::commit::KeptAccess;
 use super::credential::{Locator, Presented};
 use super::fault::Fault;
 use super::jwt::{self, Facts};
@@ -13,7 +14,7 @@ use super::kept::Kept;
 use super::params::{self, FormRequest};
 use super::policy::{Asking, Issuance, Terms};
 use super::record::{AccessTokenFormat, Digest, Record};
-use super::step::{Flow, KeptAccess, Machine, Step};
+use super::step::{Flow, Machine, Step};
 use super::{ENTROPY, Server};
 use crate::secret::Entropy;
 use crate::text::buf::{Scratch, Span};

@@ -8,6 +8,7 @@
 
 use super::{Given, Request, Tokens, presented};
 use crate::server::change::{EventKind, Found, Key, Version, sha256};
+use crate::server::commit::{NeedCommit, Transition};
 use crate::server::credential::{Locator, Presented, refresh_is_ours};
 use crate::server::fault::Fault;
 use crate::server::kept::Kept;
@@ -15,7 +16,7 @@ use crate::server::policy::{Asking, Terms};
 use crate::server::record::{AccessTokenFormat, Digest, Grant, GrantState, Record};
 use crate::server::reply::Outcome;
 use crate::server::sign::issue;
-use crate::server::step::{Flow, Machine, NeedCommit, Step, Transition, usable};
+use crate::server::step::{Flow, Machine, Step, usable};
 use crate::time::UnixTime;
 
 pub(super) fn begin<'r>(m: Machine<'r>, request: &Request) -> Step<'r> {
