@@ -20,6 +20,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use std::sync::Arc;
 use valetkey::server::record::OwnedAccount;
+use valetkey::text::scope;
 use valetkey::time::UnixTime;
 use valetkey_tokio::server::{Fault, Owner, Pages, Pending, authorize_router};
 use valetkey_tokio::store::Store;
@@ -130,7 +131,13 @@ async fn consent<S: Store>(State(people): Ours<S>, request: Request) -> Response
     if posted.value("subject") != login.subject {
         return people.consent_page(pending, browser, &account, Some(ConsentPage::SOMEBODY_ELSE));
     }
-    let scope = posted.values("scope").collect::<Vec<_>>().join(" ");
+    let chosen: Vec<_> = posted.values("scope").collect();
+    // Whoever sends what the page did not offer has changed it: no fault of the server, nor one to tell the client of.
+    if chosen.iter().any(|word| !scope::contains(&pending.scope, word)) {
+        return people.fault(Fault::Malformed);
+    }
+    let scope: Vec<_> = scope::words(&pending.scope).filter(|word| chosen.iter().any(|c| c == word)).collect();
+    let scope = scope.join(" ");
     if scope.is_empty() && !pending.scope.is_empty() {
         return people.consent_page(pending, browser, &account, Some(ConsentPage::NOTHING_CHOSEN));
     }
