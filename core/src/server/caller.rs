@@ -76,8 +76,11 @@ impl Caller {
                 let [client_id, secret] = basic(header, scratch)?;
                 // `client_id` beside the header is no second method, if it names the same client.
                 let same = body_id.is_empty() || scratch.text(body_id) == scratch.text(client_id);
-                if !body_secret.is_empty() || !same {
+                if !body_secret.is_empty() {
                     return Err(Fault::TwoAuthMethods);
+                }
+                if !same {
+                    return Err(Fault::TwoClientIds);
                 }
                 Self { client_id, secret, ..Self::default() }
             }

@@ -52,6 +52,8 @@ faults! {
     NoCredentials = InvalidClient 401 "client authentication is missing",
     /// Credentials in more than one place.
     TwoAuthMethods = InvalidRequest 400 "the client authenticates by more than one method",
+    /// `client_id` of the body is not the one of the Authorization header.
+    TwoClientIds = InvalidRequest 400 "client_id is not the one of the Authorization header",
     /// The Authorization header cannot be read.
     BadAuthorization = InvalidClient 401 "the Authorization header is not well-formed Basic credentials",
     /// No such client, or a removed one.

@@ -85,10 +85,14 @@ fn oauth21_2_4_1_01_credentials_may_come_in_the_body() {
 fn rfc6749_2_3_02_a_client_authenticates_in_one_way_only() {
     let mut w = World::new();
     let header = basic("web", &secret_of("web"));
-    for more in [("client_secret", secret_of("web")), ("client_secret", "x".into()), ("client_id", "other".into())] {
-        let body = form(&[OWN, &[(more.0, &more.1)]].concat());
-        let done = w.post_token(Header::One(&header), &body);
-        assert_eq!((done.status, done.error().as_str()), (400, "invalid_request"), "{more:?}");
+    for (name, value, fault) in [
+        ("client_secret", &*secret_of("web"), Fault::TwoAuthMethods),
+        ("client_secret", "x", Fault::TwoAuthMethods),
+        ("client_id", "other", Fault::TwoClientIds),
+    ] {
+        let done = w.post_token(Header::One(&header), &form(&[OWN, &[(name, value)]].concat()));
+        let told = (done.status, &*done.error(), done.fault);
+        assert_eq!(told, (400, "invalid_request", Some(fault)), "{name}={value}");
     }
     let body = form(&[OWN, &[("client_id", "web")]].concat());
     assert_eq!(w.post_token(Header::One(&header), &body).status, 200, "client_id alone is no second method");
