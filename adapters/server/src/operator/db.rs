@@ -51,6 +51,8 @@ pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Re
         }
         signing = signing_keys::kept(records.store()).await.map_err(|error| Failed::from_error(&error))?;
         in_use = grants > 0 || !signing.is_empty();
+    } else if let Some(missing) = db.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Failed::Not(format!("there is no directory {}; create it", missing.display())));
     } else {
         writeln!(out, "database      not there yet: {}; `valetkey serve` makes it", db.display())?;
     }

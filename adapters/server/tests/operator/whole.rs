@@ -49,6 +49,8 @@ fn check_looks_at_settings_database_and_keys() {
         told.contains("settings      good: profile oauth21\n") && told.matches("not there yet").count() == 2,
         "{told}"
     );
+    let ran = folder.run(&["check", "--db", "elsewhere/valetkey.db"], "");
+    assert_eq!((ran.code, ran.err.contains("there is no directory elsewhere")), (Some(1), true), "{}", ran.err);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "it makes nothing");
     folder.add_client(&["device"]);
     drop(folder.serve());
