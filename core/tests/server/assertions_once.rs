@@ -36,6 +36,9 @@ fn the_jti_of_one_client_is_free_for_another() {
     assert_eq!(w.post_revoke(Header::Absent, &body(&jwt("keyed"))).fault, None);
     assert_eq!(w.post_revoke(Header::Absent, &body(&jwt("keyed-rs"))).fault, None);
     assert_eq!(w.post_revoke(Header::Absent, &body(&jwt("keyed"))).fault, Some(Fault::ReplayedAssertion));
+    let otherwise = Jwt::of("keyed").with("jti", json!("the same")).with("exp", json!(START + 7)).sign();
+    let done = w.post_revoke(Header::Absent, &body(&otherwise));
+    assert_eq!(done.fault, Some(Fault::ReplayedAssertion), "the jti decides, and not the text");
 }
 
 /// Endpoint, client, parameters, and why it is refused.

@@ -180,6 +180,23 @@ fn forged(access: &str, header: &serde_json::Value, claims: &serde_json::Value) 
     format!("{message}.{signature}")
 }
 
+/// Whoever holds a token by ECDSA can write another signature of the same text (`-s` for `s`), which is as good.
+#[test]
+fn a_token_is_revoked_by_its_jti_however_its_signature_is_written() {
+    type Issue = fn(&mut World) -> Done;
+    let issue: [Issue; 2] = [|w| w.tokens("web"), |w| w.token("web", &OWN)];
+    for (issue, shown) in issue.into_iter().flat_map(|issue| [(issue, 0), (issue, 1)]) {
+        let mut w = signing(Algorithm::Es256);
+        let first = issue(&mut w).access();
+        let second = forged(&first, &crate::jwt::header(&first), &claims(&first));
+        assert_ne!(first.rsplit('.').next(), second.rsplit('.').next());
+        let both = [first, second];
+        assert!(both.iter().all(|token| w.active(token)));
+        assert_eq!(w.revoke("web", &both[shown]).status, 200);
+        assert!(!both.iter().any(|token| w.active(token)));
+    }
+}
+
 #[test]
 fn what_our_key_signed_for_another_purpose_is_no_token_of_ours() {
     let mut w = signing(Algorithm::Es256);
