@@ -50,7 +50,10 @@ impl fmt::Display for RegisterError {
                 "the jwks of a client with a key pair must be a JWK Set of at most 2560 bytes with public keys, each with \
                  its alg, and its kid where there are several; of any other client they must be empty"
             }
-            Self::RedirectUri => "each redirect URI must be https, http on loopback, or of a scheme with a period",
+            Self::RedirectUri => {
+                "a client of authorization_code needs a redirect URI, and each must be https, http on loopback, or of a scheme \
+                 with a period"
+            }
             Self::ClientCredentials => "a public client cannot use client credentials",
             Self::Scope => "the scope must be words separated by single spaces",
             Self::Resource => "each resource must be an absolute URI without fragment",

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use valetkey::jose::Algorithm;
 use valetkey::server::record::Digest;
+use valetkey::text::uri;
 
 /// The commands.
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
@@ -111,7 +112,7 @@ pub struct ClientAdd {
     #[arg(long)]
     pub name: Option<String>,
     /// Where its codes may be sent; may be said several times. Compared exactly, but for the port of a loopback address.
-    #[arg(long = "redirect-uri", value_name = "URI")]
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = read_redirect_uri)]
     pub redirect_uris: Vec<String>,
     /// A grant that it may use; may be said several times [default: authorization_code and refresh_token with a
     /// redirect URI, else client_credentials, and none for an API that may introspect].
@@ -158,7 +159,7 @@ pub struct ClientChange {
     #[arg(long)]
     pub name: Option<String>,
     /// Where its codes may be sent, in place of all that were; may be said several times. An empty one takes all away.
-    #[arg(long = "redirect-uri", value_name = "URI")]
+    #[arg(long = "redirect-uri", value_name = "URI", value_parser = read_redirect_uri)]
     pub redirect_uris: Vec<String>,
     /// A grant that it may use, in place of all that it could; may be said several times.
     #[arg(long = "grant", value_name = "GRANT")]
@@ -329,6 +330,14 @@ pub enum DbCommand {
 fn read_algorithm(text: &str) -> Result<Algorithm, String> {
     let known = Algorithm::from_name(text).filter(|algorithm| !algorithm.is_symmetric());
     known.ok_or_else(|| "it is ES256, ES384, EdDSA, RS256, RS384, RS512, PS256, PS384 or PS512".to_owned())
+}
+
+/// Registering looks again, but cannot say which of several it is. An empty one takes all away.
+fn read_redirect_uri(text: &str) -> Result<String, String> {
+    if text.is_empty() || uri::is_redirect_uri(text) {
+        return Ok(text.to_owned());
+    }
+    Err("it must be https, http on loopback, or of a scheme with a period; and have no fragment".to_owned())
 }
 
 fn read_id(text: &str) -> Result<Digest, String> {

@@ -48,7 +48,7 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
     for (args, why) in [
         (&["web"][..], "say what is to change"),
         (&["web", "--json"], "say what is to change"),
-        (&["web", "--redirect-uri", "http://web.example/cb"], "redirect URI"),
+        (&["web", "--redirect-uri", "http://web.example/cb"], "'http://web.example/cb'"),
         (&["web", "--redirect-uri", ""], "redirect URI"),
         (&["web", "--scope", "a  b"], "scope"),
         (&["web", "--resource", "api"], "resource"),

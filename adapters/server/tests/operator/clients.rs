@@ -77,7 +77,10 @@ fn what_a_client_may_do_is_what_was_said() {
 fn what_cannot_be_registered_is_refused_as_wrong_usage() {
     let folder = Folder::new();
     for (args, why) in [
-        (&["x", "--redirect-uri", "http://web.example/cb"][..], "redirect URI"),
+        (
+            &["x", "--redirect-uri", "https://web.example/cb", "--redirect-uri", "http://web.example/"][..],
+            "'http://web.example/'",
+        ),
         (&["x", "--public", "--grant", "client_credentials"], "public client"),
         (&["x", "--grant", "code"], "redirect URI"),
         (&["x", "--scope", "a  b"], "scope"),
