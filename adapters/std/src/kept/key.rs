@@ -1,6 +1,7 @@
 //! The key pair of a client that signs who it is, and a request that may lack its signature.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use valetkey::client::{NeedSign, Post};
 use valetkey::jose::Algorithm;
@@ -23,8 +24,8 @@ impl ClientKey {
     /// `kid` names the key among those that the server has of this client; empty if it has but one.
     ///
     /// `sign` is given the message and gives the signature: of ECDSA and EdDSA in its fixed size
-    /// ([RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). `None` if the key is away or broken, so
-    /// that it is tried again later. It may wait for a device or a service, and is to give up after some seconds.
+    /// ([RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). `None` says that the key is away or broken,
+    /// as does a panic, and it is tried again later. It may wait for a device or a service, and is to give up after some seconds.
     pub fn new(
         algorithm: Algorithm,
         kid: impl Into<String>,
@@ -35,7 +36,8 @@ impl ClientKey {
 
     /// Signs; this may wait.
     pub fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
-        (self.sign)(message)
+        // Whoever signs has kept a refresh token as in use by then, and is to take that back.
+        catch_unwind(AssertUnwindSafe(|| (self.sign)(message))).ok().flatten()
     }
 }
 

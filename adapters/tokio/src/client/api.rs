@@ -220,13 +220,15 @@ async fn renew(mut renewing: Renewing<Shared>) {
     let (credentials, sent) = (&shared.credentials, shared.token.kept().refresh_token());
     let config = credentials.config().expect("it was checked when it was given");
     let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
-    let mut buf = Zeroizing::default();
-    let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
-        return renewing.end(KeptToken::not_signed);
-    };
     if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
         return renewing.end(KeptToken::not_kept);
     }
+    // Not before: a signature is good for a minute, and what keeps the token may take longer.
+    let mut buf = Zeroizing::default();
+    let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
+        keep(&shared, sent.clone()).await;
+        return renewing.end(KeptToken::not_signed);
+    };
     renewing.sent = true;
     let received = match shared.transport.send(&post).await {
         Ok(received) => received,

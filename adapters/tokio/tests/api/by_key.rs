@@ -121,21 +121,64 @@ async fn by_key_from_now_on(world: &World, key: &SigningKey) {
     assert_eq!(store.commit(&change).await.unwrap(), Committed::Applied);
 }
 
+/// alice has logged in, and this client of hers signs and keeps as it is told; and the refresh token of the login.
+async fn person(
+    key: &SigningKey,
+    sign: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+    keep: impl Fn(&RefreshToken) -> bool + Send + Sync + 'static,
+) -> (World, ClientCredentials, String) {
+    let world = World::start().await;
+    let code = world.server.code().await;
+    let first = world.server.redeem(&code).await.text("refresh_token");
+    by_key_from_now_on(&world, key).await;
+    let signing = ClientKey::new(key.algorithm(), key.kid(), sign);
+    let endpoint = format!("{}/token", world.tokens.origin);
+    let credentials = ClientCredentials::by_key(&world.server.url, endpoint, "demo-web", signing)
+        .with_refresh_token(RefreshToken::new(&first, false), keep)
+        .for_api(&world.api.origin);
+    (world, credentials, first)
+}
+
+/// What keeps a token may take longer than the minute for which a signature is good.
+#[tokio::test]
+async fn what_a_person_is_served_by_is_signed_after_the_refresh_token_is_kept() {
+    let (key, (done, doing)) = (key(), channel());
+    let (signer, signed) = (key.clone(), done.clone());
+    let sign = move |message: &[u8]| {
+        signed.send("signed").unwrap();
+        signer.sign(message).ok()
+    };
+    let keep = move |token: &RefreshToken| done.send(if token.is_in_use() { "sending" } else { "kept" }).is_ok();
+    let (world, credentials, _) = person(&key, sign, keep).await;
+    let api = credentials.into_client().unwrap();
+    let notes = format!("{}/notes", world.api.origin);
+    assert_eq!(api.get(&notes).await.unwrap().text().await.unwrap(), "alice");
+    assert_eq!(doing.try_iter().collect::<Vec<_>>(), ["sending", "signed", "kept"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_token_that_was_kept_and_not_signed_for_is_not_in_use_after_a_restart() {
+    let _still = stop_time();
+    for panics in [false, true] {
+        let (key, (write, written)) = (key(), channel());
+        let sign = move |_: &[u8]| if panics { panic!("the driver of the device is broken") } else { None };
+        let keep = move |token: &RefreshToken| write.send((token.expose().to_owned(), token.is_in_use())).is_ok();
+        let (world, credentials, first) = person(&key, sign, keep).await;
+        let api = credentials.into_client().unwrap();
+        let refused = api.get(&format!("{}/notes", world.api.origin)).await.unwrap_err();
+        let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+        assert_eq!((why.trouble, world.tokens.came()), (Trouble::NotSigned, 0));
+        assert_eq!(written.try_iter().collect::<Vec<_>>(), [(first.clone(), true), (first, false)]);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_person_is_served_by_a_client_with_a_key_and_a_lost_answer_is_asked_for_by_a_new_signature() {
     let _still = stop_time();
-    let (key, world) = (key(), World::start().await);
-    let code = world.server.code().await;
-    let first = world.server.redeem(&code).await.text("refresh_token");
-    by_key_from_now_on(&world, &key).await;
-    let signing = ClientKey::new(key.algorithm(), key.kid().to_owned(), move |message| key.sign(message).ok());
-    let endpoint = format!("{}/token", world.tokens.origin);
-    let api = ClientCredentials::by_key(&world.server.url, endpoint, "demo-web", signing)
-        .with_refresh_token(RefreshToken::new(first, false), |_| true)
-        .with_grace_window()
-        .for_api(&world.api.origin)
-        .into_client()
-        .unwrap();
+    let key = key();
+    let signer = key.clone();
+    let (world, credentials, _) = person(&key, move |message| signer.sign(message).ok(), |_| true).await;
+    let api = credentials.with_grace_window().into_client().unwrap();
     let notes = format!("{}/notes", world.api.origin);
     world.tokens.once(Fault::Lost);
     let refused = api.get(&notes).await.unwrap_err();

@@ -146,12 +146,11 @@ fn a_good_token_is_used_while_its_renewal_fails() {
 }
 
 #[test]
-fn what_panics_while_it_signs_leaves_nobody_waiting() {
+fn what_panics_while_it_signs_is_a_key_that_is_broken() {
     let key = ClientKey::new(Algorithm::Es256, "", |_| panic!("the driver of the device is broken"));
     let credentials = Credentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
     let credentials = credentials.for_api("https://api.example");
     let api = ApiClient::with_uptime(Transport::new(), credentials, Box::new(|| Uptime(0))).unwrap();
-    let calling = api.clone();
-    assert!(thread::spawn(move || calling.get("https://api.example/").is_ok()).join().is_err());
-    assert_eq!(api.0.token.kept().ask().unwrap_err().trouble, Trouble::NotSent);
+    let refused = api.get("https://api.example/").unwrap_err();
+    assert!(matches!(refused, ApiError::NoToken(NoToken { trouble: Trouble::NotSigned, .. })), "{refused:?}");
 }

@@ -8,6 +8,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
 use valetkey::client::keeper::Trouble;
+use valetkey::jose::Algorithm;
+use valetkey_std::kept::ClientKey;
 
 /// A server of one grant. Its refresh tokens are `refresh-0`, `refresh-1` and so on, each good once; the one before may come
 /// again while the newest was not used, and with any other the grant ends.
@@ -216,6 +218,29 @@ fn what_was_not_sent_is_not_in_use_after_a_restart() {
     let (api, _) = kept.client(&gone, false);
     assert_eq!(get(&api, &gone).unwrap_err().trouble, Trouble::NotSent);
     assert_eq!(kept.written(), written(&[(0, false), (0, true), (0, false)]));
+}
+
+/// What keeps a token may take longer than the minute for which a signature is good; and one that is not signed for is good
+/// after a restart.
+#[test]
+fn what_is_signed_is_signed_after_the_token_is_kept() {
+    for panics in [false, true] {
+        let ((server, origin), kept) = (started(), Kept::new());
+        let (keeping, signing) = (kept.clone(), kept.clone());
+        let sign = move |_: &[u8]| {
+            signing.0.lock().unwrap().push(("signed".to_owned(), true));
+            if panics { panic!("the driver of the device is broken") } else { None }
+        };
+        let key = ClientKey::new(Algorithm::Es256, "", sign);
+        let credentials = Credentials::by_key(&origin, format!("{origin}/token"), "notes-app", key)
+            .with_refresh_token(RefreshToken::new("refresh-0", false), move |token| keeping.keep(token))
+            .for_api(&origin);
+        let (api, _) = timed(credentials);
+        assert_eq!(get(&api, &origin).unwrap_err().trouble, Trouble::NotSigned);
+        let mut written = written(&[(0, false), (0, true), (0, false)]);
+        written.insert(2, ("signed".to_owned(), true));
+        assert_eq!((kept.written(), server.asked.load(SeqCst)), (written, 0));
+    }
 }
 
 #[test]
