@@ -226,11 +226,15 @@ impl Model {
                     true => self.keeper.unanswered(ticket, now),
                     false => self.keeper.not_sent(ticket, now),
                 }
-                if newest && self.out.take().is_some() {
-                    match sent {
-                        true => self.unknown(),
-                        false => self.failure = Some(Failure::new(now, 1, u64::from(TIMING.longest_pause))),
+                let out = newest && self.out.take().is_some();
+                match sent {
+                    true if out => self.unknown(),
+                    // Also when the grant was given up at the ticket's deadline, before this was known.
+                    false if out || newest && self.ended => {
+                        self.ended = false;
+                        self.failure = Some(Failure::new(now, 1, u64::from(TIMING.longest_pause)));
                     }
+                    _ => {}
                 }
             }
             Event::Lost => drop(self.take_ticket()),

@@ -1,7 +1,7 @@
 //! What each event leads to.
 
 use crate::{ALL, broken, busy, denied, keeper, paused, renew, seconds, ticket, tokens, used};
-use valetkey::client::keeper::{Keeper, Now, Refused, Renewal, State, Timing, Trouble, Usable};
+use valetkey::client::keeper::{Keeper, Now, Refused, Renewal, State, Ticket, Timing, Trouble, Usable};
 use valetkey::client::{Error, TooSmall};
 use valetkey::error::ErrorCode;
 use valetkey::time::Uptime;
@@ -212,6 +212,27 @@ fn what_could_not_be_signed_or_kept_spent_nothing_and_is_tried_again_soon() {
         let again = paused(&mut keeper, seconds(0));
         assert!(again < seconds(2));
         renew(&mut keeper, LIFE, again);
+    }
+}
+
+#[test]
+fn what_is_known_after_the_deadline_to_be_unsent_gives_no_grant_up() {
+    let told: [fn(&mut Keeper, Ticket, Uptime); 3] = [Keeper::not_sent, Keeper::not_signed, Keeper::not_kept];
+    for told in told {
+        let mut keeper = keeper(Renewal::RefreshOnce);
+        let late = ticket(&mut keeper, seconds(0));
+        assert_eq!(keeper.ask(seconds(60)), Now::LogIn, "it may have been sent");
+        told(&mut keeper, late, seconds(90));
+        assert_ne!(keeper.trouble(), Some(Trouble::GrantEnded));
+        let again = paused(&mut keeper, seconds(90));
+        assert!(again < seconds(92));
+        renew(&mut keeper, LIFE, again);
+
+        // A logout is one.
+        let Now::Renew { ticket: late, .. } = keeper.ask(seconds(u64::from(LIFE))) else { panic!() };
+        keeper.log_out();
+        told(&mut keeper, late, seconds(u64::from(LIFE)));
+        assert_eq!(keeper.ask(seconds(u64::from(2 * LIFE))), Now::LogIn);
     }
 }
 

@@ -196,7 +196,8 @@ impl Keeper {
     }
 
     fn not_begun(&mut self, ticket: Ticket, trouble: Trouble, now: Uptime) {
-        if ticket.serial == self.serial && self.out.take().is_some() {
+        // Past its deadline it counted as sent, and a grant as ended for that reason alone.
+        if ticket.serial == self.serial && (self.out.take().is_some() || self.trouble == Some(Trouble::GrantEnded)) {
             self.fail(trouble, now);
         }
     }

@@ -27,7 +27,7 @@ impl Usable {
 /// [`Keeper::answered`](super::Keeper::answered), [`Keeper::unanswered`](super::Keeper::unanswered),
 /// [`Keeper::not_sent`](super::Keeper::not_sent), [`Keeper::not_signed`](super::Keeper::not_signed) or
 /// [`Keeper::not_kept`](super::Keeper::not_kept). Only one is out at a time. One that is lost counts as unanswered at its
-/// deadline.
+/// deadline; what is told of it later counts all the same, while there is no other.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "nobody else may send the request until this ticket's deadline"]
 pub struct Ticket {
