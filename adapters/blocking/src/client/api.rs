@@ -220,12 +220,12 @@ fn renew(mut renewing: Renewing<Shared>) {
         credentials.keep(sent.as_ref());
         return renewing.end(KeptToken::not_signed);
     };
-    renewing.sent = true;
+    renewing.sent(true);
     let received = match shared.transport.send(&post) {
         Ok(received) => received,
         Err(error) => {
             let unsent = error.is_unsent();
-            renewing.sent = !unsent;
+            renewing.sent(!unsent);
             if unsent {
                 // After a restart it is known to be good. If this fails, it only counts as spent then.
                 credentials.keep(sent.as_ref());
@@ -236,7 +236,6 @@ fn renew(mut renewing: Renewing<Shared>) {
     let mut scratch = received.scratch();
     let answer = flow.response(received.response(), &mut scratch);
     let successor = shared.token.kept().successor(&answer);
-    renewing.sent = false;
     if sent.is_some() && successor.is_none() {
         renewing.tell(|kept, ticket| kept.answered(ticket, answer));
         if shared.token.kept().is_unspent() {
@@ -244,6 +243,7 @@ fn renew(mut renewing: Renewing<Shared>) {
         }
         return;
     }
+    renewing.sent(false);
     if !credentials.keep(successor.as_ref()) {
         return renewing.end(KeptToken::not_kept);
     }

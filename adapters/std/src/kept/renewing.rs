@@ -1,29 +1,25 @@
 //! A token that many share, and a renewal of it that is on: it ends once, and always.
 
 use super::KeptToken;
+use super::token::Request;
 use std::fmt;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valetkey::client::keeper::Ticket;
 
-/// A [`KeptToken`] behind a lock, and whether it is being renewed.
+/// A [`KeptToken`] behind a lock.
 #[derive(Debug)]
-pub struct SharedToken {
-    kept: Mutex<KeptToken>,
-    /// Whether a renewal is on, though its ticket may be lost by now: a refresh token is not sent by two.
-    renewing: AtomicBool,
-}
+pub struct SharedToken(Mutex<KeptToken>);
 
 impl SharedToken {
     /// No renewal is on.
     pub const fn new(kept: KeptToken) -> Self {
-        Self { kept: Mutex::new(kept), renewing: AtomicBool::new(false) }
+        Self(Mutex::new(kept))
     }
 
     /// The token. What a panicking thread left behind is whole: nothing that can panic runs under the lock.
     pub fn kept(&self) -> MutexGuard<'_, KeptToken> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -42,21 +38,22 @@ pub struct Renewing<S: Sharing> {
     shared: Arc<S>,
     ticket: Option<Ticket>,
     alone: bool,
-    /// Whether the request was sent, or may have been, and no answer was read. To be set by what sends it.
-    pub sent: bool,
 }
 
 impl<S: Sharing> fmt::Debug for Renewing<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Renewing").field("alone", &self.alone).field("sent", &self.sent).finish_non_exhaustive()
+        f.debug_struct("Renewing").field("alone", &self.alone).finish_non_exhaustive()
     }
 }
 
 impl<S: Sharing> Renewing<S> {
     /// The renewal that this ticket is for.
     pub fn new(shared: &Arc<S>, ticket: Ticket) -> Self {
-        let alone = !shared.token().renewing.swap(true, Ordering::AcqRel);
-        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone, sent: false }
+        let mut kept = shared.token().kept();
+        let alone = kept.renewing.is_none();
+        kept.renewing.get_or_insert(Request::Unsent);
+        drop(kept);
+        Self { shared: Arc::clone(shared), ticket: Some(ticket), alone }
     }
 
     /// What is shared.
@@ -69,32 +66,39 @@ impl<S: Sharing> Renewing<S> {
         self.alone
     }
 
-    /// Ends it with what came of it. The next may begin.
-    pub fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
-        self.leave();
-        self.tell(told);
+    /// To be called by the one that is alone: before its request is sent, and with `false` when it is known that it was not, or
+    /// when its answer brought a successor.
+    pub fn sent(&self, sent: bool) {
+        self.shared.token().kept().renewing = Some(if sent { Request::Sent } else { Request::Unsent });
     }
 
-    /// Says what came of it. It is on until it is dropped.
+    /// Ends it with what came of it. The next may begin.
+    pub fn end(mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
+        self.leave(|kept, ticket, _| told(kept, ticket));
+    }
+
+    /// Says what came of it. It is on until it is dropped. To be called by the one that is alone.
     pub fn tell(&mut self, told: impl FnOnce(&mut KeptToken, Ticket)) {
+        let mut kept = self.shared.token().kept();
+        kept.renewing = Some(Request::Told);
         if let Some(ticket) = self.ticket.take() {
-            told(&mut self.shared.token().kept(), ticket);
+            told(&mut kept, ticket);
         }
     }
 
-    /// Lets the next one begin.
-    fn leave(&mut self) {
-        if mem::take(&mut self.alone) {
-            self.shared.token().renewing.store(false, Ordering::Release);
+    /// Lets the next one begin, when it is told what came of this one and whether that was sent.
+    fn leave(&mut self, told: impl FnOnce(&mut KeptToken, Ticket, Option<Request>)) {
+        let mut kept = self.shared.token().kept();
+        let request = if mem::take(&mut self.alone) { kept.renewing.take() } else { None };
+        if let Some(ticket) = self.ticket.take() {
+            told(&mut kept, ticket, request);
         }
     }
 }
 
 impl<S: Sharing> Drop for Renewing<S> {
     fn drop(&mut self) {
-        self.leave();
-        let unsent = !self.sent;
-        self.tell(|kept, ticket| kept.unanswered(ticket, unsent));
+        self.leave(|kept, ticket, request| kept.unanswered(ticket, request != Some(Request::Sent)));
         self.shared.handed_back();
     }
 }

@@ -16,7 +16,20 @@ pub struct KeptToken {
     text: Arc<Zeroizing<String>>,
     renewal: Renewal,
     refresh_token: Option<RefreshToken>,
+    /// Of a renewal that is on, though its ticket may be lost by now: a refresh token is not sent by two.
+    pub(super) renewing: Option<Request>,
     uptime: Box<dyn Fn() -> Uptime + Send + Sync>,
+}
+
+/// What became of the request of a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    /// It is still kept or signed, or is known not to have reached the server.
+    Unsent,
+    /// It was sent, or may have been, and no answer was read.
+    Sent,
+    /// What came of it was told.
+    Told,
 }
 
 impl fmt::Debug for KeptToken {
@@ -104,7 +117,7 @@ impl KeptToken {
             keeper.log_out();
         }
         let refresh_token = grant.map(|grant| grant.token.clone());
-        Ok(Self { keeper, text: Arc::default(), renewal, refresh_token, uptime })
+        Ok(Self { keeper, text: Arc::default(), renewal, refresh_token, renewing: None, uptime })
     }
 
     /// The refresh token to send next, if the client has one.
@@ -142,9 +155,15 @@ impl KeptToken {
             Now::Wait { until, trouble: None } => return Ok(Next::Wait(pause(until))),
             Now::Wait { until, trouble: Some(trouble) } => (trouble, Some(until)),
             Now::Denied { code, until } => (Trouble::Denied(code), Some(until)),
+            Now::LogIn if self.is_held_up() => (Trouble::NoAnswer, Some(now.plus(Timing::SERVICE.answer))),
             Now::LogIn => (Trouble::GrantEnded, None),
         };
         Err(NoToken { trouble, retry_in: until.map(pause) })
+    }
+
+    /// What comes of a renewal is not known yet, though its ticket may be past its deadline: no grant has ended by that.
+    const fn is_held_up(&self) -> bool {
+        matches!(self.renewing, Some(Request::Unsent | Request::Sent))
     }
 
     fn token(&self, usable: Usable) -> Token {
@@ -197,7 +216,10 @@ impl KeptToken {
 
     /// For logs and metrics.
     pub fn state(&self) -> State {
-        self.keeper.state((self.uptime)())
+        match self.keeper.state((self.uptime)()) {
+            State::LoggedOut if self.is_held_up() => State::Empty,
+            state => state,
+        }
     }
 }
 

@@ -229,12 +229,12 @@ async fn renew(mut renewing: Renewing<Shared>) {
         keep(&shared, sent.clone()).await;
         return renewing.end(KeptToken::not_signed);
     };
-    renewing.sent = true;
+    renewing.sent(true);
     let received = match shared.transport.send(&post).await {
         Ok(received) => received,
         Err(error) => {
             let unsent = error.is_unsent();
-            renewing.sent = !unsent;
+            renewing.sent(!unsent);
             if unsent {
                 // After a restart it is known to be good. If this fails, it only counts as spent then.
                 keep(&shared, sent.clone()).await;
@@ -245,7 +245,6 @@ async fn renew(mut renewing: Renewing<Shared>) {
     let mut scratch = received.scratch();
     let answer = flow.response(received.response(), &mut scratch);
     let successor = shared.token.kept().successor(&answer);
-    renewing.sent = false;
     if sent.is_some() && successor.is_none() {
         renewing.tell(|kept, ticket| kept.answered(ticket, answer));
         if shared.token.kept().is_unspent() {
@@ -253,6 +252,7 @@ async fn renew(mut renewing: Renewing<Shared>) {
         }
         return;
     }
+    renewing.sent(false);
     if !keep(&shared, successor).await {
         return renewing.end(KeptToken::not_kept);
     }

@@ -328,6 +328,45 @@ async fn a_renewal_that_hangs_is_not_overtaken_by_another() {
     assert_eq!(world.tokens.came(), 2);
 }
 
+/// As long as it is not known that a renewal failed the grant lives, however long that takes.
+#[tokio::test(start_paused = true)]
+async fn without_a_grace_window_a_renewal_that_hangs_before_it_is_sent_ends_no_grant() {
+    let _still = stop_time();
+    for fails in [true, false] {
+        let (world, _, _, first) = logged_in(Grace::None).await;
+        let (go, gate) = std::sync::mpsc::channel();
+        let (gate, writes) = (Mutex::new(gate), Arc::new(AtomicUsize::new(0)));
+        let count = writes.clone();
+        let keep =
+            move |_: &RefreshToken| count.fetch_add(1, SeqCst) > 0 || gate.lock().unwrap().recv().unwrap_or(false);
+        let api = ClientCredentials::new(format!("{}/token", world.tokens.origin), "demo-web", "web-secret")
+            .with_refresh_token(RefreshToken::new(first, false), keep)
+            .for_api(&world.api.origin)
+            .into_client()
+            .unwrap();
+        let (caller, url) = (api.clone(), format!("{}/notes", world.api.origin));
+        let waiting = tokio::spawn(async move { caller.get(&url).await });
+        while writes.load(SeqCst) == 0 {
+            tokio::task::yield_now().await;
+        }
+        pass(30_000).await;
+        let refused = waiting.await.unwrap().unwrap_err();
+        let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+        assert_eq!(why.trouble, Trouble::NoAnswer, "{fails}");
+        wait(why).await;
+        let why = subject(&world, &api).await.unwrap_err();
+        assert_eq!((why.trouble, world.tokens.came()), (Trouble::NoAnswer, 0));
+        assert_ne!(api.state(), State::LoggedOut);
+
+        go.send(!fails).unwrap();
+        while let Err(why) = subject(&world, &api).await {
+            assert_ne!(why.trouble, Trouble::GrantEnded, "{fails}");
+            pass(1_000).await;
+        }
+        assert_eq!(world.tokens.came(), 1, "{fails}");
+    }
+}
+
 /// A server that is busy or refuses the client has not spent the refresh token: that is known after a restart, too.
 #[tokio::test(start_paused = true)]
 async fn what_was_refused_without_being_spent_needs_no_login_after_a_restart() {
