@@ -1,14 +1,13 @@
 //! What a client says of itself: how it proves who it is, in whose name it asks, and where its tokens may go.
 
+use super::clock::Clock;
 use super::flow::Flow;
 use super::key::{ClientKey, Draft, NotSigned};
 use super::refresh_token::{Grant, RefreshToken};
 use std::fmt;
-use std::time::SystemTime;
 use valetkey::client::keeper::Renewal;
 use valetkey::client::{Assertion, ClientAuth, Config, ConfigError, TooSmall};
 use valetkey::secret::{Entropy, SecretText};
-use valetkey::time::UnixTime;
 use zeroize::Zeroizing;
 
 /// The credentials of a client, and the APIs that it calls with its tokens. It asks for them in its own name, or
@@ -300,22 +299,23 @@ impl Credentials {
     /// [`NotSigned`], as the clock was never set or the operating system gives no random bytes.
     pub fn draft<'b, 'c: 'b>(
         &'b self,
-        flow: &Flow<'c>,
+        flow: &mut Flow<'c>,
         buf: &'b mut Zeroizing<Vec<u8>>,
     ) -> Result<Draft<'b>, NotSigned> {
         let key = match &self.proof {
             Proof::Key(key) => key,
             Proof::Secret(_) | Proof::Public => {
-                **buf = vec![0; needed(flow.request(&mut []))];
+                *buf = Zeroizing::new(vec![0; needed(flow.request(&mut []))]);
                 return Ok(Draft::Whole(flow.request(buf).expect("so much is needed")));
             }
         };
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_err(|_| NotSigned)?;
+        flow.clock = flow.clock.take().or_else(Clock::of_this_machine);
+        let now = flow.clock.as_ref().and_then(Clock::now).ok_or(NotSigned)?;
         let mut id = [0; Assertion::ENTROPY];
         getrandom::fill(&mut id).map_err(|_| NotSigned)?;
-        let assertion = Assertion::new(key.algorithm, &key.kid, UnixTime(now.as_secs()), Entropy::new(id));
+        let assertion = Assertion::new(key.algorithm, &key.kid, now, Entropy::new(id));
         let assertion = assertion.map_err(|_| NotSigned)?;
-        **buf = vec![0; needed(flow.sign(&assertion, &mut [])) + LONGER_RSA];
+        *buf = Zeroizing::new(vec![0; needed(flow.sign(&assertion, &mut [])) + LONGER_RSA]);
         let need = flow.sign(&assertion, buf).expect("so much is needed");
         Ok(Draft::Unsigned(key, need))
     }

@@ -10,7 +10,9 @@ use valetkey::jose::Algorithm;
 /// holds. No secret is shared with the server, which knows the public half.
 /// <https://www.rfc-editor.org/rfc/rfc7523#section-2.2>
 ///
-/// What is signed says what time it is: the clock of this machine must be right to a few seconds.
+/// What is signed says what time it is, by the clock of this machine. If the server refuses it in an answer whose `Date` is
+/// another, it is signed by that and sent once more. So a clock may be off by up to a day, at the price of a second request for
+/// each token: what one refusal showed is not trusted for the next, as the clock may have been set meanwhile.
 #[derive(Clone)]
 pub struct ClientKey {
     pub(super) algorithm: Algorithm,
@@ -89,8 +91,8 @@ mod tests {
             let key = ClientKey::new(Algorithm::Ps256, "key-1", move |_| Some(vec![7; length]));
             let credentials = Credentials::by_key("https://as.example", "https://as.example/token", "reporter", key);
             let (config, mut buf) = (credentials.config().unwrap(), Default::default());
-            let flow = credentials.flow(&config, None).unwrap();
-            let post = credentials.draft(&flow, &mut buf).and_then(Draft::signed).unwrap();
+            let mut flow = credentials.flow(&config, None).unwrap();
+            let post = credentials.draft(&mut flow, &mut buf).and_then(Draft::signed).unwrap();
             assert!(post.body.len() > length * 4 / 3 && post.authorization.is_none());
         }
     }

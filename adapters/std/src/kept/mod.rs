@@ -17,8 +17,8 @@
 //!
 //! let next = kept.lock().unwrap().ask()?;
 //! let Next::Renew { ticket, meanwhile: None } = next else { panic!("there is a token already") };
-//! let (flow, mut buf) = (credentials.flow(&config, None)?, Default::default());
-//! let post = credentials.draft(&flow, &mut buf).and_then(|draft| draft.signed());
+//! let (mut flow, mut buf) = (credentials.flow(&config, None)?, Default::default());
+//! let post = credentials.draft(&mut flow, &mut buf).and_then(|draft| draft.signed());
 //! let response = send(&post.unwrap()); // the lock is not held meanwhile
 //! kept.lock().unwrap().answered(ticket, flow.response(response, &mut []));
 //!
@@ -27,6 +27,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod clock;
 mod credentials;
 mod error;
 mod flow;

@@ -219,28 +219,34 @@ async fn renew(mut renewing: Renewing<Shared>) {
     }
     let (credentials, sent) = (&shared.credentials, shared.token.kept().refresh_token());
     let config = credentials.config().expect("it was checked when it was given");
-    let flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
+    let mut flow = credentials.flow(&config, sent.as_ref()).expect("it was checked when it was given, or read");
     if !keep(&shared, sent.as_ref().map(RefreshToken::sending)).await {
         return renewing.end(KeptToken::not_kept);
     }
     // Not before: a signature is good for a minute, and what keeps the token may take longer.
     let mut buf = Zeroizing::default();
-    let Ok(post) = signed(credentials.draft(&flow, &mut buf)).await else {
-        keep(&shared, sent.clone()).await;
-        return renewing.end(KeptToken::not_signed);
-    };
-    renewing.sent(true);
-    let received = match shared.transport.send(&post).await {
-        Ok(received) => received,
-        Err(error) => {
-            let unsent = error.is_unsent();
-            renewing.sent(!unsent);
-            if unsent {
-                // After a restart it is known to be good. If this fails, it only counts as spent then.
-                keep(&shared, sent.clone()).await;
+    let received = loop {
+        let Ok(post) = signed(credentials.draft(&mut flow, &mut buf)).await else {
+            keep(&shared, sent.clone()).await;
+            return renewing.end(KeptToken::not_signed);
+        };
+        renewing.sent(true);
+        let received = match shared.transport.send(&post).await {
+            Ok(received) => received,
+            Err(error) => {
+                let unsent = error.is_unsent();
+                renewing.sent(!unsent);
+                if unsent {
+                    // After a restart it is known to be good. If this fails, it only counts as spent then.
+                    keep(&shared, sent.clone()).await;
+                }
+                return renewing.end(|kept, ticket| kept.unanswered(ticket, unsent));
             }
-            return renewing.end(|kept, ticket| kept.unanswered(ticket, unsent));
+        };
+        if !flow.is_refused_for_its_time(&received) {
+            break received;
         }
+        renewing.sent(false);
     };
     let mut scratch = received.scratch();
     let answer = flow.response(received.response(), &mut scratch);

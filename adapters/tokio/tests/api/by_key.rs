@@ -3,13 +3,15 @@
 use crate::common::{client, put};
 use crate::proxy::Fault;
 use crate::{AGEING, World, pass, stop_time};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::task::{JoinSet, yield_now};
 use valetkey::client::ConfigError;
 use valetkey::client::keeper::{State, Trouble};
+use valetkey::error::ErrorCode;
 use valetkey::jose::Algorithm;
 use valetkey::server::change::{Committed, Key};
 use valetkey::server::change_client;
@@ -189,6 +191,79 @@ async fn a_person_is_served_by_a_client_with_a_key_and_a_lost_answer_is_asked_fo
     world.api.once(Fault::said(401, "", "revoked"));
     assert_eq!(api.get(&notes).await.unwrap().text().await.unwrap(), "alice");
     assert_eq!(world.tokens.came(), 3);
+}
+
+/// When this was signed, in seconds of the Unix epoch.
+fn issued_at(message: &[u8]) -> u64 {
+    let payload = message.split(|byte| *byte == b'.').nth(1).unwrap();
+    let payload = Base64UrlUnpadded::decode_vec(str::from_utf8(payload).unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["iat"].as_u64().unwrap()
+}
+
+/// A refusal by a server whose clock is so many seconds ahead.
+fn refusal(word: &str, ahead: u64) -> Fault {
+    let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(ahead));
+    let head = format!("Content-Type: application/json\r\nDate: {date}\r\n");
+    Fault::said(401, &head, &format!(r#"{{"error":"{word}"}}"#))
+}
+
+fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs())
+}
+
+const TOKEN: &str = r#"{"access_token":"a","token_type":"Bearer","expires_in":600,"refresh_token":"second"}"#;
+
+/// Once, and not for the next renewal: the clock of this machine may have been set meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_is_refused_for_its_time_is_signed_once_more_by_the_servers() {
+    let _still = stop_time();
+    let (key, (sign, signed), (write, written)) = (key(), channel(), channel());
+    let signer = key.clone();
+    let sign = move |message: &[u8]| {
+        sign.send(issued_at(message)).unwrap();
+        signer.sign(message).ok()
+    };
+    let keep = move |token: &RefreshToken| write.send((token.expose().to_owned(), token.is_in_use())).is_ok();
+    let (world, credentials, first) = person(&key, sign, keep).await;
+    let (api, notes) = (credentials.into_client().unwrap(), format!("{}/notes", world.api.origin));
+    let signed_by_own = |at: u64| UnixTime(at).since(now()) < 60 && now().since(UnixTime(at)) < 60;
+
+    world.tokens.once(refusal("invalid_client", 600));
+    world.tokens.once(refusal("invalid_client", 1_200));
+    let refused = api.get(&notes).await.unwrap_err();
+    let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+    assert_eq!((why.trouble, world.tokens.came()), (Trouble::Denied(Some(ErrorCode::InvalidClient)), 2));
+    let at: Vec<_> = signed.try_iter().collect();
+    assert!(at.len() == 2 && signed_by_own(at[0]) && signed_by_own(at[1] - 600), "{at:?}");
+    assert_eq!(written.try_iter().collect::<Vec<_>>(), [(first.clone(), true), (first.clone(), false)]);
+
+    pass(why.retry_in.unwrap().as_millis().try_into().unwrap()).await;
+    world.tokens.once(refusal("invalid_client", 600));
+    world.tokens.once(Fault::said(200, "Content-Type: application/json\r\n", TOKEN));
+    world.api.once(Fault::said(200, "", "alice"));
+    assert_eq!(api.get(&notes).await.unwrap().text().await.unwrap(), "alice");
+    let at: Vec<_> = signed.try_iter().collect();
+    assert!(at.len() == 2 && signed_by_own(at[0]) && signed_by_own(at[1] - 600), "{at:?}");
+    assert_eq!(written.try_iter().collect::<Vec<_>>(), [(first, true), ("second".to_owned(), false)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_refused_for_its_time_is_not_sent_again() {
+    let _still = stop_time();
+    for (word, ahead) in [("invalid_client", 0), ("invalid_client", 100_000), ("invalid_grant", 600)] {
+        let key = key();
+        let signer = key.clone();
+        let (world, credentials, _) = person(&key, move |message| signer.sign(message).ok(), |_| true).await;
+        world.tokens.once(refusal(word, ahead));
+        let api = credentials.into_client().unwrap();
+        assert!(api.get(&format!("{}/notes", world.api.origin)).await.is_err());
+        assert_eq!(world.tokens.came(), 1, "{word} {ahead}");
+    }
+    // Nor what was not signed.
+    let world = World::start().await;
+    world.tokens.once(refusal("invalid_client", 600));
+    assert!(world.get().await.is_err());
+    assert_eq!(world.tokens.came(), 1);
 }
 
 /// One thread, on which nothing would go on if it waited for the device.

@@ -55,9 +55,15 @@ fn serve(stream: &TcpStream, said: &Mutex<Receiver<u16>>, come: &Sender<()>, ask
     }
 }
 
-fn respond(mut stream: &TcpStream, status: u16, body: &str) {
-    let head =
-        format!("HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+fn respond(stream: &TcpStream, status: u16, body: &str) {
+    respond_at(stream, status, "Mon, 10 Nov 2025 08:00:00 GMT", body);
+}
+
+fn respond_at(mut stream: &TcpStream, status: u16, date: &str, body: &str) {
+    let head = format!(
+        "HTTP/1.1 {status} -\r\nDate: {date}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all((head + body).as_bytes()).unwrap();
 }
 

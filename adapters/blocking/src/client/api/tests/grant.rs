@@ -2,11 +2,13 @@
 //! restart loses the grant.
 
 use super::super::*;
-use super::{request, respond, timed};
+use super::{request, respond, respond_at, timed};
+use base64ct::{Base64UrlUnpadded, Encoding};
 use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, Mutex};
+use std::time::{Duration, SystemTime};
 use valetkey::client::keeper::Trouble;
 use valetkey::jose::Algorithm;
 use valetkey_std::kept::ClientKey;
@@ -241,6 +243,54 @@ fn what_is_signed_is_signed_after_the_token_is_kept() {
         written.insert(2, ("signed".to_owned(), true));
         assert_eq!((kept.written(), server.asked.load(SeqCst)), (written, 0));
     }
+}
+
+/// A server of ten minutes ahead: it refuses what is signed by this machine's clock, and takes what is signed by its own.
+#[test]
+fn what_is_refused_for_its_time_is_signed_once_more_by_the_servers() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (signed, came) = (Arc::new(Mutex::new(Vec::new())), Arc::new(AtomicUsize::new(0)));
+    let count = Arc::clone(&came);
+    let serve = move |stream: TcpStream| {
+        let mut requests = BufReader::new(&stream);
+        while let Some((path, ..)) = request(&mut requests) {
+            if path != "/token" {
+                respond(&stream, 200, "3");
+            } else if count.fetch_add(1, SeqCst) == 0 {
+                let date = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(600));
+                respond_at(&stream, 401, &date, r#"{"error":"invalid_client"}"#);
+            } else {
+                respond(&stream, 200, r#"{"access_token":"access-3","token_type":"Bearer","expires_in":60}"#);
+            }
+        }
+    };
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(stream));
+        }
+    });
+    let sign = {
+        let signed = Arc::clone(&signed);
+        move |message: &[u8]| {
+            signed.lock().unwrap().push(issued_at(message));
+            Some(vec![7; 64])
+        }
+    };
+    let key = ClientKey::new(Algorithm::Es256, "", sign);
+    let credentials = Credentials::by_key(&origin, format!("{origin}/token"), "reporter", key).for_api(&origin);
+    assert_eq!(get(&timed(credentials).0, &origin).unwrap(), "3");
+    let signed = signed.lock().unwrap();
+    assert!(signed.len() == 2 && (600..660).contains(&(signed[1] - signed[0])), "{signed:?}");
+    assert_eq!(came.load(SeqCst), 2);
+}
+
+/// When this was signed, in seconds of the Unix epoch.
+fn issued_at(message: &[u8]) -> u64 {
+    let payload = message.split(|byte| *byte == b'.').nth(1).unwrap();
+    let payload = Base64UrlUnpadded::decode_vec(str::from_utf8(payload).unwrap()).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["iat"].as_u64().unwrap()
 }
 
 #[test]
