@@ -1,6 +1,7 @@
 //! What holds for every source of the workspace: which part of the core and which adapter may use which, how long a file
 //! may be, and what no source may contain.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -145,6 +146,19 @@ fn adapters_depend_only_on_lower_ones() {
         wrong.extend(others.map(|other| format!("`{user}` must not depend on `{other}`")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Cargo builds them into one folder, where one would take the place of the other.
+#[test]
+fn no_two_examples_bear_one_name() {
+    let mut owners = BTreeMap::new();
+    for (file, _) in sources("adapters") {
+        let Some((owner, example)) = file.split_once("/examples/") else { continue };
+        let name = identifier(example).to_owned();
+        let first = owners.entry(name.clone()).or_insert_with(|| owner.to_owned());
+        assert_eq!(first, owner, "both have an example `{name}`");
+    }
+    assert!(owners.contains_key("custom_server"), "{owners:?}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Valetkey for programs with threads: every protocol decision is the core's; this crate does what the core asks for, and
 //! blocks the thread that called while it does. It needs no async runtime.
 //!
-//! Each module but `store` begins with an example. In the sources, `examples/custom_server` is a whole server with its own HTTP, store
-//! and pages.
+//! Each module but `store` begins with an example. In the sources, `examples/blocking_server` is a whole server with its own
+//! HTTP, store and pages.
 //!
 //! Features, all but `rustls` on by default:
 //! - `server`: the authorization server and the guard of an API beside it, over any [`store::Store`] and for any HTTP

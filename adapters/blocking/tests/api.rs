@@ -1,11 +1,11 @@
 //! A client that keeps its token: against the example's server, and against servers that refuse, fail or lead elsewhere.
 
-mod common;
 #[allow(dead_code, reason = "nobody runs the example itself here")]
-#[path = "../examples/custom_server/main.rs"]
-mod custom_server;
+#[path = "../examples/blocking_server/main.rs"]
+mod blocking_server;
+mod common;
 
-use custom_server::http::{Request, serve, text};
+use blocking_server::http::{Request, serve, text};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
@@ -91,8 +91,8 @@ fn get(api: &ApiClient, url: &str) -> (u16, String) {
 fn three_lines_call_an_api() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let server = custom_server::server(&origin).unwrap();
-    thread::spawn(move || serve(&listener, |request| custom_server::answer(&server, request)));
+    let server = blocking_server::server(&origin).unwrap();
+    thread::spawn(move || serve(&listener, |request| blocking_server::answer(&server, request)));
 
     let credentials = ClientCredentials::new(format!("{origin}/token"), "demo-device", "device-secret");
     let api = credentials.for_api(&origin).into_client().unwrap();
@@ -106,7 +106,7 @@ fn three_lines_call_an_api_by_a_key() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
     let key = SigningKey::generate(Algorithm::Es256).unwrap();
-    let server = custom_server::server(&origin).unwrap();
+    let server = blocking_server::server(&origin).unwrap();
     let server = server.with_client_keys(Algorithms::ASYMMETRIC, valetkey_aws_lc::verify).unwrap();
     let signer = Client {
         client_id: "demo-signer",
@@ -123,7 +123,7 @@ fn three_lines_call_an_api_by_a_key() {
         live: true,
     };
     common::put(server.store(), &signer);
-    thread::spawn(move || serve(&listener, |request| custom_server::answer(&server, request)));
+    thread::spawn(move || serve(&listener, |request| blocking_server::answer(&server, request)));
 
     let key = ClientKey::new(key.algorithm(), key.kid().to_owned(), move |message| key.sign(message).ok());
     let credentials = ClientCredentials::by_key(&origin, format!("{origin}/token"), "demo-signer", key);

@@ -2,11 +2,11 @@
 //! against servers that behave badly.
 
 #[allow(dead_code, reason = "nobody runs the example itself here")]
-#[path = "../examples/custom_server/main.rs"]
-mod custom_server;
+#[path = "../examples/blocking_server/main.rs"]
+mod blocking_server;
 
-use custom_server::http::{Request, serve, text};
-use custom_server::store::MyStore;
+use blocking_server::http::{Request, serve, text};
+use blocking_server::store::MyStore;
 use std::io::Read;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -34,9 +34,9 @@ fn listen() -> (TcpListener, String) {
 
 fn started() -> (Arc<AuthorizationServer<MyStore>>, String) {
     let (listener, origin) = listen();
-    let server = Arc::new(custom_server::server(&origin).unwrap());
+    let server = Arc::new(blocking_server::server(&origin).unwrap());
     let served_too = Arc::clone(&server);
-    served(listener, move |request| custom_server::answer(&served_too, request));
+    served(listener, move |request| blocking_server::answer(&served_too, request));
     (server, origin)
 }
 

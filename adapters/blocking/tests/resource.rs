@@ -1,13 +1,13 @@
 //! The guard of an API whose authorization server is another program: before this crate's own server, and before an issuer
 //! that turns its keys over and goes away.
 
-mod common;
 #[allow(dead_code, reason = "nobody runs the example itself here")]
-#[path = "../examples/custom_server/main.rs"]
-mod custom_server;
+#[path = "../examples/blocking_server/main.rs"]
+mod blocking_server;
+mod common;
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use custom_server::http::{Request, serve, text};
+use blocking_server::http::{Request, serve, text};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};

@@ -1,8 +1,8 @@
 //! The example's server over its own HTTP, and its store by the laws.
 
 #[allow(dead_code, reason = "nobody runs the example itself here")]
-#[path = "../examples/custom_server/main.rs"]
-mod custom_server;
+#[path = "../examples/blocking_server/main.rs"]
+mod blocking_server;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,15 +12,15 @@ use valetkey::text::form;
 
 #[test]
 fn the_store_of_the_example_keeps_every_law() {
-    valetkey_conformance::laws::blocking_store_laws(custom_server::store::MyStore::default);
+    valetkey_conformance::laws::blocking_store_laws(blocking_server::store::MyStore::default);
 }
 
 /// The example on a free port, until this program ends.
 fn started() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
-    let server = custom_server::server(&format!("http://{at}")).unwrap();
-    thread::spawn(move || custom_server::http::serve(&listener, |request| custom_server::answer(&server, request)));
+    let server = blocking_server::server(&format!("http://{at}")).unwrap();
+    thread::spawn(move || blocking_server::http::serve(&listener, |request| blocking_server::answer(&server, request)));
     at
 }
 

@@ -1,6 +1,6 @@
 //! A device that calls an API; its token is got, renewed and replaced by the way.
 //!
-//! Start the `custom_server` example, then `cargo run -p valetkey-blocking --example client`.
+//! Start the `blocking_server` example, then `cargo run -p valetkey-blocking --example blocking_client`.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it shows what came of it")]
 
 use std::error::Error;

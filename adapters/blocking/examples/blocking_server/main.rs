@@ -1,6 +1,6 @@
 //! An authorization server of threads: bring HTTP, a store and pages, and answer requests. No async runtime is in it.
 //!
-//! `cargo run -p valetkey-blocking --example custom_server`; it prints what to try with curl.
+//! `cargo run -p valetkey-blocking --example blocking_server`; it prints what to try with curl.
 #![allow(clippy::print_stdout, reason = "it tells what to try")]
 
 pub(crate) mod http;
