@@ -131,6 +131,10 @@ fn a_call_out_of_turn_is_an_error() {
     out_of_turn(opened("{\"a\":1}").string().map(drop));
     out_of_turn(opened("{\"a\":1}").end());
     out_of_turn(opened("[1]").name().map(drop));
+    out_of_turn(opened("[]").name().map(drop));
+    let mut r = opened("[1]");
+    assert_eq!((r.element(), r.u64()), (Ok(true), Ok(1)));
+    out_of_turn(r.name().map(drop));
     out_of_turn(opened("[1]").u64().map(drop));
     let mut r = opened("{\"a\":1}");
     r.name().unwrap();

@@ -149,6 +149,10 @@ impl<'a> Reader<'a> {
 
     /// Whether there is a name, which is passed.
     pub(super) fn passes_name(&mut self) -> bool {
+        // The end of an array is not that of an object.
+        if !self.cursor.in_object() {
+            return self.cursor.out_of_turn::<()>().is_some();
+        }
         match self.next() {
             Some(Piece::Name) => true,
             None | Some(Piece::Close) => false,
