@@ -341,6 +341,11 @@ impl Config {
         }
     }
 
+    /// What of it is allowed and had better be otherwise.
+    pub fn advice(&self) -> Option<String> {
+        profile::advice(&self.policy())
+    }
+
     /// Whether nobody but this machine can reach the server, by whatever name: only then may it have accounts whose
     /// passwords everyone knows.
     pub fn is_local(&self) -> bool {

@@ -43,6 +43,9 @@ pub async fn run(config: &Config) -> Result<(), Box<dyn Error>> {
              --trusted-proxies, or give --tls-cert and --tls-key"
         );
     }
+    if let Some(advice) = config.advice() {
+        tracing::warn!("{advice}");
+    }
     let tls = config.tls.clone().map(Tls::open).transpose()?.map(Arc::new);
     let options = serve::Options::new(config.limits.within_open_files(), tls.clone(), config.proxies.clone());
     let connections = options.connections();

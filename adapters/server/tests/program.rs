@@ -106,6 +106,18 @@ fn it_says_which_profile_it_keeps_to() {
 }
 
 #[test]
+fn it_warns_of_access_tokens_that_live_too_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("valetkey.toml");
+    std::fs::write(&file, "[lifetimes]\naccess_seconds = 4").unwrap();
+    let mut child = valetkey().args(["--listen", "127.0.0.1:0"]).env("VALETKEY_CONFIG", &file).spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().next().unwrap().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(said.contains("WARN") && said.contains("access_seconds is 4"), "{said}");
+}
+
+#[test]
 fn what_would_not_be_safe_is_refused_with_the_way_out() {
     let listening = refused(valetkey().args(["--listen", "0.0.0.0:0"]));
     assert!(listening.contains("plain HTTP") && listening.contains("--trusted-proxies"), "{listening}");

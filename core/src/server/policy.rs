@@ -26,6 +26,12 @@ pub struct Policy {
     /// How long a grant lives, whatever is refreshed.
     pub grant_lifetime: u32,
     /// For how long after a rotation the same request gets the same successor; 0 for never.
+    ///
+    /// It is for answers that got lost, and for programs that refresh in two places at once. A second holder of the token, who
+    /// comes each time within this time of the first, looks the same, and is not found out. Keep it a tenth of
+    /// [`access_lifetime`](Self::access_lifetime) at most: who refreshes at some place in the last half, or last fifth, of an access
+    /// token's life then meets another one outside of the window after a few rotations. Where it is two fifths or more, two
+    /// such holders live side by side for good, as if nothing were rotated.
     pub refresh_grace: u32,
     /// Whether a client that authenticates gets it even after that, until the successor is known to have arrived: it was
     /// used to refresh, or introspection was shown an access token that came with it, [`refresh_grace`](Self::refresh_grace) ago.

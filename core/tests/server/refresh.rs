@@ -355,3 +355,36 @@ fn the_last_generation_is_the_end() {
     w.store.put(key, OwnedRecord::Grant(grant));
     is_refused(&w.refresh("app", &tokens.refresh()), Fault::SpentRefreshToken);
 }
+
+/// How often two holders of one refresh token refresh until it is found out, each somewhere between a half and 13/16 of what
+/// it is told that its access token lives, as the keeper does. 200 if it is not.
+fn refreshed_by_two(access_lifetime: u32) -> usize {
+    let mut w = World::new();
+    w.server = server(Policy { access_lifetime, ..Policy::OAUTH21 }, &[1]);
+    let first = w.tokens("app").refresh();
+    let mut holders = [(w.now, first.clone()), (w.now + 1, first)];
+    for refreshed in 0..200 {
+        holders.sort();
+        let (at, token) = &mut holders[0];
+        w.now = *at;
+        let done = w.refresh("app", token);
+        if done.fault == Some(Fault::SpentRefreshToken) {
+            return refreshed;
+        }
+        let left = done.json()["expires_in"].as_u64().unwrap();
+        let place = u64::from(u16::from_be_bytes([w.drawn()[0], w.drawn()[1]]));
+        (*at, *token) = (w.now + left / 2 + left * 5 * place / (16 << 16), done.refresh());
+    }
+    200
+}
+
+#[test]
+fn rfc9700_4_14_2_02_two_holders_of_a_refresh_token_are_found_out_if_access_tokens_live_for_ten_windows() {
+    let grace = Policy::OAUTH21.refresh_grace;
+    for lifetime in [10 * grace, Policy::OAUTH21.access_lifetime] {
+        let refreshed = refreshed_by_two(lifetime);
+        assert!(refreshed <= 20, "{refreshed} times where access tokens live for {lifetime} seconds");
+    }
+    // What the documentation of the window warns of.
+    assert_eq!(refreshed_by_two(2 * grace), 200);
+}

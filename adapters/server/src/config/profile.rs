@@ -8,6 +8,8 @@ use valetkey::server::Policy;
 
 /// RFC 6749 section 4.1.2: a code should last for ten minutes at most.
 const LONGEST_CODE: u32 = 600;
+/// In so many grace windows two holders of one refresh token come to be out of step: see [`Policy::refresh_grace`].
+const WINDOWS_IN_A_LIFE: u32 = 10;
 
 /// Which of the core's policies everything begins with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -38,6 +40,18 @@ impl fmt::Display for Profile {
             Self::Embedded => "embedded",
         })
     }
+}
+
+/// What is allowed and had better be otherwise.
+pub(super) fn advice(policy: &Policy) -> Option<String> {
+    let Policy { access_lifetime, refresh_grace, .. } = *policy;
+    let enough = refresh_grace.saturating_mul(WINDOWS_IN_A_LIFE);
+    (access_lifetime < enough).then(|| {
+        format!(
+            "access_seconds is {access_lifetime}: as an old refresh token is answered once more for {refresh_grace} seconds, one \
+             that was copied may never be found out; {enough} or more is better"
+        )
+    })
 }
 
 /// How long things last, in seconds.

@@ -224,6 +224,19 @@ fn lifetimes_must_fit_together() {
 }
 
 #[test]
+fn lifetimes_in_which_a_copied_refresh_token_stays_hidden_are_advised_against() {
+    for (profile, enough) in [("oauth21", 100), ("embedded", 600)] {
+        let advice = |seconds: u32| {
+            from_file(&format!("profile = '{profile}'\n[lifetimes]\naccess_seconds = {seconds}")).unwrap().advice()
+        };
+        assert_eq!((advice(enough), from_file(&format!("profile = '{profile}'")).unwrap().advice()), (None, None));
+        let told = advice(enough - 1).unwrap();
+        assert!(told.contains(&format!("access_seconds is {}", enough - 1)), "{told}");
+        assert!(told.contains(&format!("{enough} or more")), "{told}");
+    }
+}
+
+#[test]
 fn the_profile_says_what_the_file_does_not() {
     let policy = |file: &str| from_file(file).unwrap().policy();
     assert_eq!((policy(""), policy("profile = 'oauth21'")), (Policy::OAUTH21, Policy::OAUTH21));

@@ -34,6 +34,9 @@ pub(super) async fn back_up(file: &Path, config: &Config, db: &Path, out: &mut d
 /// Tries what a start would try, but for listening.
 pub(super) async fn check(config: &Config, db: &Path, out: &mut dyn Write) -> Result<(), Failed> {
     writeln!(out, "settings      good: profile {}", config.profile)?;
+    if let Some(advice) = config.advice() {
+        writeln!(out, "lifetimes     weak: {advice}")?;
+    }
     if let Some(files) = config.tls.clone() {
         let shown = files.cert.display().to_string();
         Tls::open(files).map_err(|error| Failed::from_error(&error))?;

@@ -55,6 +55,7 @@ fn check_looks_at_settings_database_and_keys() {
     folder.add_client(&["device"]);
     drop(folder.serve());
     let told = folder.ok(&["check"]);
+    assert!(!told.contains("weak"), "{told}");
     assert!(told.contains("sound: valetkey.db") && told.contains("1 client, 0 users, 0 grants"), "{told}");
     assert!(told.contains("server keys   good: valetkey.key"), "{told}");
     assert!(told.contains("signing keys  good: 3 to sign, 0 retired"), "{told}");
@@ -68,6 +69,9 @@ fn check_looks_at_settings_database_and_keys() {
     std::fs::write(folder.path().join("valetkey.toml"), "profile = 'embedded'").unwrap();
     std::fs::write(folder.path().join("valetkey.key"), key).unwrap();
     assert!(folder.ok(&["check", "--config", "valetkey.toml"]).contains("good: profile embedded\n"));
+    std::fs::write(folder.path().join("valetkey.toml"), "[lifetimes]\naccess_seconds = 4").unwrap();
+    let told = folder.ok(&["check", "--config", "valetkey.toml"]);
+    assert!(told.contains("lifetimes     weak: access_seconds is 4"), "{told}");
     std::fs::write(folder.path().join("valetkey.toml"), "listne = 'x'").unwrap();
     let ran = folder.run(&["check", "--config", "valetkey.toml"], "");
     assert_eq!((ran.code, ran.err.contains("listne")), (Some(2), true), "{}", ran.err);
