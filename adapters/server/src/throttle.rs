@@ -17,14 +17,18 @@ struct Policy {
     longest: u64,
     /// After so many seconds without an attempt the failures are forgotten.
     forget: u64,
+    /// Whether who takes over an entry takes over its failures.
+    inherits: bool,
 }
 
 /// A person mistypes a few times.
-const ACCOUNT: Policy = Policy { free: 5, longest: 300, forget: 3_600 };
-/// Many people may share one address.
-const ADDRESS: Policy = Policy { free: 20, longest: 900, forget: 3_600 };
+const ACCOUNT: Policy = Policy { free: 5, longest: 300, forget: 3_600, inherits: true };
+/// Many people may share one address. Who has so many that they drive each other out has a free attempt from each anyway.
+const ADDRESS: Policy = Policy { free: 20, longest: 900, forget: 3_600, inherits: false };
 /// A client that is set up wrongly shows its mistake in fewer; one that is set up well never fails.
-const CLIENT: Policy = Policy { free: 20, longest: 300, forget: 3_600 };
+const CLIENT: Policy = Policy { free: 20, longest: 300, forget: 3_600, inherits: true };
+/// How often clients fail at an address is counted alone.
+const COUNTED: Policy = Policy { free: u32::MAX, longest: 0, ..ADDRESS };
 /// How many accounts, and how many addresses, are remembered at most.
 const CAPACITY: usize = 10_000;
 
@@ -63,8 +67,8 @@ impl Throttle {
         if wait > 0 {
             return Err(Wait(u32::try_from(wait).unwrap_or(u32::MAX)));
         }
-        self.accounts.charge(account, now);
-        self.addresses.charge(network, now);
+        self.accounts.charge(account, now, u32::MAX);
+        self.addresses.charge(network, now, u32::MAX);
         Ok(())
     }
 
@@ -87,9 +91,13 @@ impl Throttle {
 ///
 /// Clients send many requests at once, so one counts only when it has failed: what is sent before the first answers came
 /// is let through, and then makes for a longer wait.
+///
+/// A wait is never longer than what failed at that address makes for, under whatever names. So a flood elsewhere costs nobody
+/// anything; one at an address that honest clients share can make those of them wait which fail themselves.
 #[derive(Debug)]
 pub struct Guesses {
     failures: Table<(ClientDigest, Network)>,
+    networks: Table<Network>,
     /// Nobody has to wait from then on.
     all_free: u64,
 }
@@ -103,7 +111,7 @@ impl Default for Guesses {
 impl Guesses {
     /// Remembers at most `capacity` clients at their addresses.
     fn with_capacity(capacity: usize) -> Self {
-        Self { failures: Table::new(CLIENT, capacity), all_free: 0 }
+        Self { failures: Table::new(CLIENT, capacity), networks: Table::new(COUNTED, capacity), all_free: 0 }
     }
 
     /// Whether any request may have to wait; if not, none need be asked about.
@@ -124,17 +132,19 @@ impl Guesses {
 
     /// The client did not prove who it is.
     pub fn failed(&mut self, client: ClientDigest, address: IpAddr, now: u64) {
-        let not_before = self.failures.charge((client, Network::of(address)), now);
-        self.all_free = self.all_free.max(not_before);
+        let network = Network::of(address);
+        let there = self.networks.charge(network, now, u32::MAX).failures;
+        let entry = self.failures.charge((client, network), now, there);
+        self.all_free = self.all_free.max(entry.not_before);
     }
 }
 
 /// As many entries as it has room for, in sets of a few: which set a key belongs to nobody outside can tell.
 ///
-/// Where a set is full, a newcomer takes an entry over together with its failures. So nobody can rid himself of failures by
-/// sending others under ten thousand names: where they drive his entry out, he begins anew with no fewer than the fewest of
-/// his set, and to raise those by one takes a failure for each entry there is. Whoever does not fail has no entry, and never
-/// waits on account of others.
+/// Where a set is full, a newcomer takes over the entry of the fewest failures, and those as well. So nobody can rid himself
+/// of failures by sending others under ten thousand names: to drive his entry out again takes a failure for each entry there
+/// is, as he begins anew with no fewer than the fewest of his set. Whoever does not fail has no entry, and never waits on
+/// account of others.
 #[derive(Debug)]
 struct Table<K> {
     policy: Policy,
@@ -174,8 +184,8 @@ impl<K: Eq + Hash + Copy> Table<K> {
         set.iter().find(|(known, _)| known == key).map_or(0, |(_, entry)| entry.waiting(now))
     }
 
-    /// Counts a failure, and tells when the next attempt may come.
-    fn charge(&mut self, key: K, now: u64) -> u64 {
+    /// Counts a failure, which makes for no longer a wait than `most` failures do.
+    fn charge(&mut self, key: K, now: u64, most: u32) -> Entry {
         let (policy, place) = (self.policy, self.place(&key));
         let set = &mut self.sets[place];
         let at = set.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
@@ -185,10 +195,13 @@ impl<K: Eq + Hash + Copy> Table<K> {
             }
             let least = set.iter().enumerate().min_by_key(|(_, (_, entry))| {
                 let failures = if policy.forgets(entry, now) { 0 } else { entry.failures };
-                (entry.waiting(now), failures, entry.last)
+                (failures, entry.last)
             });
             let at = least.map_or(0, |(at, _)| at);
             set[at].0 = key;
+            if !policy.inherits {
+                set[at].1.failures = 0;
+            }
             at
         });
         let entry = &mut set[at].1;
@@ -197,8 +210,8 @@ impl<K: Eq + Hash + Copy> Table<K> {
         }
         entry.failures = entry.failures.saturating_add(1);
         entry.last = now;
-        entry.not_before = now.saturating_add(policy.backoff(entry.failures));
-        entry.not_before
+        entry.not_before = now.saturating_add(policy.backoff(entry.failures.min(most)));
+        *entry
     }
 
     fn refund(&mut self, key: &K) {
@@ -408,13 +421,13 @@ mod tests {
     }
 
     /// What a stranger guesses of one client's secret from one address in these seconds, who fails under as many other names
-    /// before each guess.
-    fn guessed(guesses: &mut Guesses, seconds: std::ops::Range<u64>, names: u32) -> usize {
+    /// before each guess, from there or elsewhere.
+    fn guessed(guesses: &mut Guesses, seconds: std::ops::Range<u64>, names: u32, flood: IpAddr) -> usize {
         let (victim, mut name) = (valetkey::server::secret_digest("victim"), 0);
         let mut guess = |now| {
             for _ in 0..names {
                 name += 1;
-                guesses.failed(valetkey::server::secret_digest(&format!("{now} {name}")), HOME, now);
+                guesses.failed(valetkey::server::secret_digest(&format!("{now} {name}")), flood, now);
             }
             let may = guesses.ask(victim, HOME, now).is_ok();
             if may {
@@ -427,12 +440,12 @@ mod tests {
 
     #[test]
     fn a_guess_takes_as_many_failures_under_other_names_as_are_remembered() {
-        for before in [0, 30] {
+        for (before, flood) in [(0, HOME), (30, HOME), (0, somewhere(1)), (30, somewhere(1))] {
             let mut guesses = Guesses::with_capacity(1_000);
             // Names that failed often stay longer than those that come and go.
             let lasting = (0..2_000).map(|n| valetkey::server::secret_digest(&format!("lasting {n}")));
-            lasting.for_each(|name| (0..before).for_each(|_| guesses.failed(name, HOME, 0)));
-            let with = guessed(&mut guesses, 0..400, 250);
+            lasting.for_each(|name| (0..before).for_each(|_| guesses.failed(name, flood, 0)));
+            let with = guessed(&mut guesses, 0..400, 250, flood);
             let bought = (2_000 * before + 400 * 250) / 1_000;
             assert!(with <= 20 + bought, "{with} guesses in 400 seconds, after {before} failures of others");
             assert_eq!(guesses.failures.len(), 1_000, "memory is bounded");
@@ -442,7 +455,7 @@ mod tests {
     #[test]
     fn whoever_does_not_fail_is_not_held_up_by_a_flood() {
         let mut guesses = Guesses::with_capacity(1_000);
-        guessed(&mut guesses, 0..100, 1_000);
+        guessed(&mut guesses, 0..100, 1_000, HOME);
         for n in 0..1_000 {
             let honest = valetkey::server::secret_digest(&format!("honest {n}"));
             assert_eq!(guesses.ask(honest, HOME, 100), Ok(()));
@@ -450,10 +463,30 @@ mod tests {
     }
 
     #[test]
+    fn whoever_fails_waits_no_longer_for_a_flood_elsewhere() {
+        let mut guesses = Guesses::with_capacity(1_000);
+        guessed(&mut guesses, 0..100, 1_000, HOME);
+        for n in 0..1_000 {
+            let (client, there) = (valetkey::server::secret_digest(&format!("honest {n}")), somewhere(n));
+            for _ in 0..20 {
+                assert_eq!(guesses.ask(client, there, 100), Ok(()));
+                guesses.failed(client, there, 100);
+            }
+            assert_eq!(guesses.ask(client, there, 100), Err(Wait(1)));
+        }
+        let mut throttle = Throttle::with_capacity(1_000);
+        for n in 0..50_000 {
+            let _ = throttle.begin(&format!("user{n}"), somewhere(n), 100);
+        }
+        throttle.addresses.charge(Network::of(HOME), 100, u32::MAX);
+        assert_eq!(throttle.addresses.wait(&Network::of(HOME), 100), 0);
+    }
+
+    #[test]
     fn a_flood_of_failures_that_are_forgotten_leaves_nothing_to_newcomers() {
         let mut guesses = Guesses::with_capacity(1_000);
-        guessed(&mut guesses, 0..100, 1_000);
-        assert_eq!(guessed(&mut guesses, 4_000..4_020, 0), 20, "none of them waits");
+        guessed(&mut guesses, 0..100, 1_000, HOME);
+        assert_eq!(guessed(&mut guesses, 4_000..4_020, 0, HOME), 20, "none of them waits");
     }
 
     #[test]
@@ -466,7 +499,7 @@ mod tests {
     }
 
     #[test]
-    fn of_those_not_waiting_who_failed_least_and_longest_ago_makes_room() {
+    fn who_failed_least_and_longest_ago_makes_room() {
         let mut throttle = Throttle::with_capacity(IN_A_SET);
         for (n, name) in (0..).zip(["twice", "old", "c", "d", "e", "f", "g", "h", "twice", "next"]) {
             throttle.begin(name, somewhere(n), 100 + u64::from(n)).unwrap();
