@@ -50,7 +50,7 @@ impl<S: Store> People<S> {
         let right = verified.map_err(|Busy { retry_after }| not_judged(retry_after))?;
         match account {
             Some(account) if right => {
-                self.throttle(|throttle| throttle.succeeded(username, address));
+                self.throttle(|throttle| throttle.succeeded(username, address, now));
                 tracing::info!(target: "valetkey::audit", subject = account.subject, %address, "logged in");
                 Ok(account)
             }

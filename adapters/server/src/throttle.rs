@@ -3,23 +3,12 @@
 //! A login counts as failed when it begins, and the count is taken back when it succeeds. So a thousand guesses sent
 //! at once are slowed down like a thousand in a row.
 
-use sha2::{Digest, Sha256};
-use std::hash::{BuildHasher, Hash, RandomState};
-use std::net::IpAddr;
-use valetkey::server::record::Digest as ClientDigest;
+mod table;
 
-/// How failures turn into waiting.
-#[derive(Clone, Copy, Debug)]
-struct Policy {
-    /// This many failures cost no waiting.
-    free: u32,
-    /// The longest wait, in seconds. It bounds for how long a stranger can keep the owner of an account out.
-    longest: u64,
-    /// After so many seconds without an attempt the failures are forgotten.
-    forget: u64,
-    /// Whether who takes over an entry takes over its failures.
-    inherits: bool,
-}
+use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+use table::{Policy, Table};
+use valetkey::server::record::Digest as ClientDigest;
 
 /// A person mistypes a few times.
 const ACCOUNT: Policy = Policy { free: 5, longest: 300, forget: 3_600, inherits: true };
@@ -27,7 +16,7 @@ const ACCOUNT: Policy = Policy { free: 5, longest: 300, forget: 3_600, inherits:
 const ADDRESS: Policy = Policy { free: 20, longest: 900, forget: 3_600, inherits: false };
 /// A client that is set up wrongly shows its mistake in fewer; one that is set up well never fails.
 const CLIENT: Policy = Policy { free: 20, longest: 300, forget: 3_600, inherits: true };
-/// How often clients fail at an address is counted alone.
+/// Of what is counted alone nobody waits: how often clients fail at an address, and where people logged in.
 const COUNTED: Policy = Policy { free: u32::MAX, longest: 0, ..ADDRESS };
 /// How many accounts, and how many addresses, are remembered at most.
 const CAPACITY: usize = 10_000;
@@ -37,11 +26,22 @@ const CAPACITY: usize = 10_000;
 pub struct Wait(pub u32);
 
 /// The failures of late. All times are in seconds on any clock that does not run backwards.
+///
+/// An account's failures count together wherever they come from, as a password can be guessed from ten thousand addresses. So
+/// a stranger who knows its name can make its owner wait, and for as long as he keeps failing. But not where the owner logged
+/// in before, since the start and at one of the last ten thousand places of all people: there, failures are counted apart.
+/// That gives who guesses from such a place, behind the same address as the owner, as many guesses once more.
 #[derive(Debug)]
 pub struct Throttle {
-    accounts: Table<[u8; 32]>,
+    accounts: Table<Judged>,
     addresses: Table<Network>,
+    /// Where people logged in.
+    homes: Table<(Account, Network)>,
 }
+
+type Account = [u8; 32];
+/// Whose failures count together: an account's, at one of its homes or everywhere else.
+type Judged = (Account, Option<Network>);
 
 impl Default for Throttle {
     fn default() -> Self {
@@ -52,7 +52,11 @@ impl Default for Throttle {
 impl Throttle {
     /// Remembers at most `capacity` accounts and as many addresses.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { accounts: Table::new(ACCOUNT, capacity), addresses: Table::new(ADDRESS, capacity) }
+        Self {
+            accounts: Table::new(ACCOUNT, capacity),
+            addresses: Table::new(ADDRESS, capacity),
+            homes: Table::new(COUNTED, capacity),
+        }
     }
 
     /// Asks whether an attempt may be made now; if so, it counts as failed until [`Self::succeeded`] is called.
@@ -62,28 +66,36 @@ impl Throttle {
     /// # Errors
     /// [`Wait`] where too many attempts failed for the account or from the address.
     pub fn begin(&mut self, account: &str, address: IpAddr, now: u64) -> Result<(), Wait> {
-        let (account, network) = (digest(account), Network::of(address));
-        let wait = self.accounts.wait(&account, now).max(self.addresses.wait(&network, now));
+        let (judged, network) = (self.judged(account, address), Network::of(address));
+        let wait = self.accounts.wait(&judged, now).max(self.addresses.wait(&network, now));
         if wait > 0 {
             return Err(Wait(u32::try_from(wait).unwrap_or(u32::MAX)));
         }
-        self.accounts.charge(account, now, u32::MAX);
-        self.addresses.charge(network, now, u32::MAX);
+        let there = self.addresses.charge(network, now, u32::MAX).failures;
+        let at_home = judged.1.is_some();
+        self.accounts.charge(judged, now, if at_home { there } else { u32::MAX });
         Ok(())
     }
 
     /// The attempt was not judged, through no fault of who made it: it is taken back.
     pub fn not_judged(&mut self, account: &str, address: IpAddr) {
-        self.accounts.refund(&digest(account));
+        self.accounts.refund(&self.judged(account, address));
         self.addresses.refund(&Network::of(address));
     }
 
-    /// The attempt was right: the account's failures are forgotten, and the address is given back the one that
-    /// [`Self::begin`] counted. It is not given back the others, or an attacker would only have to log in to an account
-    /// of his own between guesses.
-    pub fn succeeded(&mut self, account: &str, address: IpAddr) {
-        self.accounts.remove(&digest(account));
-        self.addresses.refund(&Network::of(address));
+    /// The attempt was right: the account's failures are forgotten, at one of its homes those from there, and the address is
+    /// given back the one that [`Self::begin`] counted. It is not given back the others, or an attacker would only have to
+    /// log in to an account of his own between guesses.
+    pub fn succeeded(&mut self, account: &str, address: IpAddr, now: u64) {
+        let network = Network::of(address);
+        self.accounts.remove(&self.judged(account, address));
+        self.addresses.refund(&network);
+        self.homes.charge((digest(account), network), now, u32::MAX);
+    }
+
+    fn judged(&self, account: &str, address: IpAddr) -> Judged {
+        let (account, network) = (digest(account), Network::of(address));
+        (account, self.homes.has(&(account, network)).then_some(network))
     }
 }
 
@@ -139,118 +151,6 @@ impl Guesses {
     }
 }
 
-/// As many entries as it has room for, in sets of a few: which set a key belongs to nobody outside can tell.
-///
-/// Where a set is full, a newcomer takes over the entry of the fewest failures, and those as well. So nobody can rid himself
-/// of failures by sending others under ten thousand names: to drive his entry out again takes a failure for each entry there
-/// is, as he begins anew with no fewer than the fewest of his set. Whoever does not fail has no entry, and never waits on
-/// account of others.
-#[derive(Debug)]
-struct Table<K> {
-    policy: Policy,
-    sets: Vec<Vec<(K, Entry)>>,
-    hasher: RandomState,
-}
-
-/// Entries in a set: to look at all of them takes no time that a flood could make felt.
-const IN_A_SET: usize = 8;
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    failures: u32,
-    last: u64,
-    not_before: u64,
-}
-
-impl Entry {
-    const fn waiting(&self, now: u64) -> u64 {
-        self.not_before.saturating_sub(now)
-    }
-}
-
-impl<K: Eq + Hash + Copy> Table<K> {
-    fn new(policy: Policy, capacity: usize) -> Self {
-        let sets = vec![Vec::new(); capacity.div_ceil(IN_A_SET).max(1)];
-        Self { policy, sets, hasher: RandomState::new() }
-    }
-
-    fn place(&self, key: &K) -> usize {
-        let sets = u64::try_from(self.sets.len()).unwrap_or(u64::MAX);
-        usize::try_from(self.hasher.hash_one(key) % sets).unwrap_or_default()
-    }
-
-    fn wait(&self, key: &K, now: u64) -> u64 {
-        let set = &self.sets[self.place(key)];
-        set.iter().find(|(known, _)| known == key).map_or(0, |(_, entry)| entry.waiting(now))
-    }
-
-    /// Counts a failure, which makes for no longer a wait than `most` failures do.
-    fn charge(&mut self, key: K, now: u64, most: u32) -> Entry {
-        let (policy, place) = (self.policy, self.place(&key));
-        let set = &mut self.sets[place];
-        let at = set.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-            if set.len() < IN_A_SET {
-                set.push((key, Entry { failures: 0, last: now, not_before: now }));
-                return set.len() - 1;
-            }
-            let least = set.iter().enumerate().min_by_key(|(_, (_, entry))| {
-                let failures = if policy.forgets(entry, now) { 0 } else { entry.failures };
-                (failures, entry.last)
-            });
-            let at = least.map_or(0, |(at, _)| at);
-            set[at].0 = key;
-            if !policy.inherits {
-                set[at].1.failures = 0;
-            }
-            at
-        });
-        let entry = &mut set[at].1;
-        if policy.forgets(entry, now) {
-            entry.failures = 0;
-        }
-        entry.failures = entry.failures.saturating_add(1);
-        entry.last = now;
-        entry.not_before = now.saturating_add(policy.backoff(entry.failures.min(most)));
-        *entry
-    }
-
-    fn refund(&mut self, key: &K) {
-        let place = self.place(key);
-        let set = &mut self.sets[place];
-        if let Some((_, entry)) = set.iter_mut().find(|(known, _)| known == key) {
-            entry.failures = entry.failures.saturating_sub(1);
-            entry.not_before = entry.last;
-            if entry.failures == 0 {
-                self.remove(key);
-            }
-        }
-    }
-
-    fn remove(&mut self, key: &K) {
-        let place = self.place(key);
-        self.sets[place].retain(|(known, _)| known != key);
-    }
-
-    #[cfg(test)]
-    fn len(&self) -> usize {
-        self.sets.iter().map(Vec::len).sum()
-    }
-}
-
-impl Policy {
-    const fn forgets(&self, entry: &Entry, now: u64) -> bool {
-        now.saturating_sub(entry.last) > self.forget
-    }
-
-    /// Nothing for the free failures, then 1, 2, 4 .. seconds.
-    fn backoff(self, failures: u32) -> u64 {
-        match failures.checked_sub(self.free) {
-            None => 0,
-            Some(over) => 1_u64.checked_shl(over).filter(|wait| *wait <= self.longest).unwrap_or(self.longest),
-        }
-    }
-}
-
 /// An IPv4 address, or the /64 of an IPv6 address, as one subscriber has a whole /64 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Network {
@@ -270,12 +170,13 @@ impl Network {
     }
 }
 
-fn digest(account: &str) -> [u8; 32] {
+fn digest(account: &str) -> Account {
     Sha256::digest(account.as_bytes()).into()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::table::IN_A_SET;
     use super::*;
 
     const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
@@ -324,6 +225,48 @@ mod tests {
     }
 
     #[test]
+    fn a_stranger_keeps_nobody_out_of_where_they_logged_in_before() {
+        let mut throttle = Throttle::default();
+        throttle.begin("alice", HOME, 0).unwrap();
+        throttle.succeeded("alice", HOME, 0);
+        let guessed = (0..3_600).filter(|n| throttle.begin("alice", somewhere(*n), (*n).into()).is_ok()).count();
+        assert!((10..30).contains(&guessed), "{guessed}: where nobody logged in, guesses are slowed down as ever");
+        mistypes_a_few_times(&mut throttle, 3_600);
+        assert_eq!(throttle.begin("alice", HOME, 3_601), Ok(()));
+        throttle.succeeded("alice", HOME, 3_601);
+        assert_eq!(throttle.begin("alice", HOME, 3_601), Ok(()));
+        assert!(throttle.begin("alice", somewhere(1), 3_601).is_err(), "it gives strangers nothing");
+    }
+
+    #[test]
+    fn a_flood_of_failed_logins_holds_nobody_up_where_they_logged_in_before() {
+        let mut throttle = Throttle::with_capacity(1_000);
+        throttle.succeeded("alice", HOME, 0);
+        (0..50_000).for_each(|n| throttle.begin(&format!("user{n}"), somewhere(n), 1).unwrap_or_default());
+        mistypes_a_few_times(&mut throttle, 1);
+    }
+
+    fn mistypes_a_few_times(throttle: &mut Throttle, now: u64) {
+        for _ in 0..5 {
+            assert_eq!(throttle.begin("alice", HOME, now), Ok(()));
+        }
+        assert_eq!(throttle.begin("alice", HOME, now), Err(Wait(1)));
+    }
+
+    #[test]
+    fn where_people_log_in_is_remembered_within_bounds() {
+        let mut throttle = Throttle::with_capacity(104);
+        for n in 0..10_000 {
+            throttle.succeeded("alice", somewhere(n), u64::from(n));
+        }
+        assert_eq!(throttle.homes.len(), 104);
+        assert!(
+            throttle.judged("alice", somewhere(9_999)).1.is_some()
+                && throttle.judged("alice", somewhere(0)).1.is_none()
+        );
+    }
+
+    #[test]
     fn an_address_is_held_back_over_many_accounts() {
         let mut throttle = Throttle::default();
         let let_through = (0..1_000).filter(|n| throttle.begin(&format!("user{n}"), HOME, 7).is_ok()).count();
@@ -338,7 +281,7 @@ mod tests {
             throttle.begin("alice", HOME, 100).unwrap();
         }
         throttle.begin("alice", HOME, 101).unwrap();
-        throttle.succeeded("alice", HOME);
+        throttle.succeeded("alice", HOME, 101);
         for _ in 0..5 {
             assert_eq!(throttle.begin("alice", somewhere(1), 101), Ok(()));
         }
@@ -350,7 +293,7 @@ mod tests {
         let mut guesses = 0;
         for now in 0..300 {
             if throttle.begin("mallory", HOME, now).is_ok() {
-                throttle.succeeded("mallory", HOME);
+                throttle.succeeded("mallory", HOME, now);
             }
             if throttle.begin(&format!("victim{now}"), HOME, now).is_ok() {
                 guesses += 1;
@@ -366,7 +309,7 @@ mod tests {
         for n in 0..1_000 {
             let name = format!("user{n}");
             assert_eq!(throttle.begin(&name, HOME, 100), Ok(()));
-            throttle.succeeded(&name, HOME);
+            throttle.succeeded(&name, HOME, 100);
         }
         assert_eq!(throttle.addresses.len(), 0);
     }
@@ -504,7 +447,7 @@ mod tests {
         for (n, name) in (0..).zip(["twice", "old", "c", "d", "e", "f", "g", "h", "twice", "next"]) {
             throttle.begin(name, somewhere(n), 100 + u64::from(n)).unwrap();
         }
-        let known = |name| throttle.accounts.sets[0].iter().any(|(known, _)| *known == digest(name));
+        let known = |name| throttle.accounts.sets[0].iter().any(|(known, _)| *known == (digest(name), None));
         assert!(known("twice") && !known("old") && known("c") && known("next"));
     }
 }
