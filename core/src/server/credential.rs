@@ -174,7 +174,7 @@ pub(super) fn push_secret(w: &mut Writer<'_>, locator: Locator, secret: &[u8; 32
             *to = *from;
         }
     }
-    push_base64(w, &bytes);
+    w.push_base64(&bytes);
     bytes.zeroize();
 }
 
@@ -186,12 +186,6 @@ pub(super) fn push_refresh(w: &mut Writer<'_>, key: &ServerKey, locator: Locator
     for (to, from) in bytes.iter_mut().zip(parts) {
         *to = from;
     }
-    push_base64(w, &bytes);
+    w.push_base64(&bytes);
     bytes.zeroize();
-}
-
-pub(super) fn push_base64(w: &mut Writer<'_>, bytes: &[u8]) {
-    let mut text = [0; 160];
-    w.push_str(base64::encode(bytes, &mut text).unwrap_or_default());
-    text.zeroize();
 }

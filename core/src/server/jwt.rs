@@ -5,7 +5,7 @@
 //! No record is written for one. It lives as long as its grant, unless a record says that it alone was revoked.
 
 use super::change::sha256;
-use super::credential::{Locator, Presented, push_base64};
+use super::credential::{Locator, Presented};
 use super::fault::Fault;
 use super::kept::Kept;
 use super::record::{Digest, Grant, GrantState};
@@ -91,7 +91,7 @@ pub(super) fn compose(m: &mut Machine<'_>, key: &Key<'_>, grant: &Kept, facts: &
         claims.string("client_id", text(grant.client_id));
         claims.number("iat", facts.issued_at.0);
         claims.number("exp", facts.expires_at.0);
-        claims.string_with("jti", |w| push_base64(w, &facts.id.bytes()));
+        claims.string_with("jti", |w| w.push_base64(&facts.id.bytes()));
         if !facts.scope.is_empty() {
             claims.string("scope", text(facts.scope));
         }

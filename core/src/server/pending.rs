@@ -5,7 +5,7 @@
 
 use super::authorize::{self, Request};
 use super::change::{Key, Kind, sha256};
-use super::credential::{ServerKey, push_base64};
+use super::credential::ServerKey;
 use super::fault::Fault;
 use super::record::Digest;
 use super::step::{Flow, Machine, Step};
@@ -51,7 +51,7 @@ pub(super) fn seal<'b>(
         for (to, from) in bytes.iter_mut().skip(HEAD).zip(seal.0) {
             *to = from;
         }
-        push_base64(&mut w, &bytes);
+        w.push_base64(&bytes);
         w.push('.');
         w.push_str(query);
     }

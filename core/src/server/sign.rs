@@ -12,7 +12,6 @@ use super::step::{Machine, Step};
 use super::token::{AccessToken, Tokens};
 use crate::jose::{Algorithm, Key};
 use crate::text::buf::Span;
-use crate::text::{base64, buf::Writer};
 
 /// The machine needs a signature.
 #[must_use]
@@ -67,7 +66,7 @@ impl<'r> NeedSign<'r> {
         if !key.algorithm().fits(signature.len()) {
             return m.refuse(Fault::BadSignature);
         }
-        match m.scratch.write(|w| push(w, signature)) {
+        match m.scratch.write(|w| w.push_base64(signature)) {
             // What is longer could come back to no endpoint of ours, neither to be introspected nor to be revoked.
             Ok(signature) if m.text(message).len().saturating_add(m.text(signature).len()) >= MAX_PARAMETER => {
                 m.refuse(Fault::LongToken)
@@ -83,12 +82,5 @@ impl<'r> NeedSign<'r> {
     /// The signer is broken or busy: the reply is `temporarily_unavailable`, and nothing was changed.
     pub fn fail(self) -> Step<'r> {
         self.m.refuse(Fault::Unavailable)
-    }
-}
-
-/// Piece by piece, as one of RSA is long.
-fn push(w: &mut Writer<'_>, signature: &[u8]) {
-    for piece in signature.chunks(48) {
-        w.push_str(base64::encode(piece, &mut [0; 64]).unwrap_or_default());
     }
 }

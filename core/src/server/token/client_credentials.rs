@@ -26,16 +26,17 @@ pub(super) fn begin<'r>(mut m: Machine<'r>, request: &Request) -> Step<'r> {
 fn decide(m: &mut Machine<'_>, request: &Request) -> Result<(Kept, Tokens), Fault> {
     let caller = m.caller;
     let (scope, resource) = (asked(request.scope, caller.scope), request.resource);
+    // A client acts for itself: what it is registered for is what it agreed to.
+    let (own_scope, own_resource) = (m.text(caller.scope), m.text(caller.resource));
     let terms = m.server.policy.decide(
         &Issuance {
             asking: Asking::ClientCredentials,
             confidential: caller.confidential,
             grant_types: caller.grant_types,
-            client_scope: m.text(caller.scope),
-            client_resource: m.text(caller.resource),
-            // A client acts for itself: what it is registered for is what it agreed to.
-            consented_scope: m.text(caller.scope),
-            consented_resource: m.text(caller.resource),
+            client_scope: own_scope,
+            client_resource: own_resource,
+            consented_scope: own_scope,
+            consented_resource: own_resource,
             scope: m.text(scope),
             resource: m.text(resource),
             account_live: true,

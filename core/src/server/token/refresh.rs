@@ -168,7 +168,8 @@ fn again(
     };
     if access.is_some() && kept.signed {
         // Its client's tokens were signed ones then. They had no record, and this one would be good for nothing without. Of an
-        // opaque one that has none any more, as it was revoked, this makes no new one.
+        // opaque one that has none any more, as it was revoked, this makes no new one. A revoked one of the other kind is not
+        // looked for: who asks gets the successor with this token, and by that a good one at any time.
         kept.signed = false;
         let tokens = super::generation(m, locator, &kept, &given)?;
         return Ok(Decision::Rotate(kept, Transition::Rotate { grant_at, access }, tokens));
