@@ -65,6 +65,9 @@ impl fmt::Display for DiscoverError {
             Self::ContentType { url } => write!(f, "{url} answered with another Content-Type than application/json"),
             Self::Metadata { url, fault } => write!(f, "{url}: {fault}"),
             Self::Keys { url, error } => write!(f, "{url}: {error}"),
+            Self::Without("jwks_uri") => {
+                f.write_str("the issuer's metadata have no jwks_uri: its tokens are not signed, and take introspection")
+            }
             Self::Without(name) => write!(f, "the issuer's metadata have no {name}"),
             Self::Introspection(error) => error.fmt(f),
         }

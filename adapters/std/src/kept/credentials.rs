@@ -8,6 +8,7 @@ use std::fmt;
 use valetkey::client::keeper::Renewal;
 use valetkey::client::{Assertion, ClientAuth, Config, ConfigError, TooSmall};
 use valetkey::secret::{Entropy, SecretText};
+use valetkey::time::UnixTime;
 use zeroize::Zeroizing;
 
 /// The credentials of a client, and the APIs that it calls with its tokens. It asks for them in its own name, or
@@ -254,8 +255,11 @@ impl Credentials {
     pub fn config(&self) -> Result<Config<'_>, ConfigError> {
         let auth = match &self.proof {
             Proof::Secret(secret) => ClientAuth::Basic(SecretText::new(secret)),
-            Proof::Key(key) if key.algorithm.is_symmetric() => return Err(ConfigError::Algorithm),
-            Proof::Key(_) => ClientAuth::PrivateKeyJwt,
+            Proof::Key(key) => {
+                // What no assertion could be signed with is wrong from the start.
+                Assertion::new(key.algorithm, &key.kid, SOME_TIME, Entropy::new([0; Assertion::ENTROPY]))?;
+                ClientAuth::PrivateKeyJwt
+            }
             Proof::Public => ClientAuth::Public,
         };
         let mut config = match self.proof {
@@ -320,6 +324,9 @@ impl Credentials {
         Ok(Draft::Unsigned(key, need))
     }
 }
+
+/// A time at which an assertion can be signed.
+const SOME_TIME: UnixTime = UnixTime(1_800_000_000);
 
 /// A signature by an RSA key of 8192 bits is so much longer in base64url than one of 2048, for which a flow asks.
 const LONGER_RSA: usize = 1024;

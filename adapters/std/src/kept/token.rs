@@ -88,19 +88,15 @@ pub struct NoToken {
 
 impl fmt::Display for NoToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no access token")?;
+        write!(f, "there is no access token: {}", self.trouble)?;
         match self.retry_in {
-            Some(pause) => write!(f, "; the authorization server is asked again after {:.1} s", pause.as_secs_f64()),
+            Some(pause) => write!(f, "; asked again after {:.1} s", pause.as_secs_f64()),
             None => Ok(()),
         }
     }
 }
 
-impl std::error::Error for NoToken {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.trouble)
-    }
-}
+impl std::error::Error for NoToken {}
 
 impl KeptToken {
     /// Without an access token. With a refresh token that may have been spent, and a server that gives no successor twice, it

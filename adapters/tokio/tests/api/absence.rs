@@ -92,9 +92,8 @@ async fn a_server_that_says_nothing_is_given_up_after_ten_seconds() {
         matches!(&refused, ApiError::NoToken(NoToken { trouble: Trouble::NoAnswer, retry_in: Some(_), .. })),
         "{refused:?}"
     );
-    assert!(
-        refused.to_string().starts_with("there is no access token; the authorization server is asked again after ")
-    );
+    let told = "there is no access token: the authorization server did not answer; asked again after ";
+    assert!(refused.to_string().starts_with(told), "{refused}");
 }
 
 #[tokio::test(start_paused = true)]

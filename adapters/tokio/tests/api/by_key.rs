@@ -297,20 +297,21 @@ async fn a_slow_device_holds_nobody_up_while_the_token_is_good() {
 
 #[tokio::test]
 async fn what_is_not_in_order_of_a_key_is_told_before_anything_is_sent() {
-    let key = |algorithm| ClientKey::new(algorithm, "key-1", |_| None);
-    let new = |issuer: &str, algorithm| {
-        ClientCredentials::by_key(issuer, "https://as.example/token", "reporter", key(algorithm))
-            .for_api("http://127.0.0.1:8081")
+    let key = |algorithm, kid: &str| ClientKey::new(algorithm, kid, |_| None);
+    let named = |issuer: &str, key| {
+        ClientCredentials::by_key(issuer, "https://as.example/token", "reporter", key).for_api("http://127.0.0.1:8081")
     };
+    let new = |issuer, algorithm| named(issuer, key(algorithm, "key-1"));
     let transport = Transport::new().unwrap();
     assert!(new("https://as.example", Algorithm::Es256).with_transport(transport).into_client().is_ok());
     for (credentials, why) in [
         (new("", Algorithm::Es256), ConfigError::Issuer),
         (new("http://as.example", Algorithm::Es256), ConfigError::Issuer),
         (new("https://as.example", Algorithm::Hs256), ConfigError::Algorithm),
+        (named("https://as.example", key(Algorithm::Es256, "key-1\n")), ConfigError::Kid),
     ] {
         assert_eq!(credentials.into_client().unwrap_err(), SetupError::Config(why));
     }
-    let shown = format!("{:?}", key(Algorithm::Es256));
+    let shown = format!("{:?}", key(Algorithm::Es256, "key-1"));
     assert_eq!(shown, r#"ClientKey { algorithm: Es256, kid: "key-1", .. }"#);
 }
