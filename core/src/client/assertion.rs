@@ -74,15 +74,15 @@ impl<'c> Assertion<'c> {
     /// 1 January 2023: a clock that says less was never set.
     const EARLIEST: u32 = 1_672_531_200;
 
-    /// The year 2106: a clock that says more runs wild. So each time has ten digits.
+    /// In 2106: a clock that says more runs wild. So each time has ten digits.
     const LATEST: u32 = u32::MAX - Self::LIFETIME;
 
     /// `kid` names the key among those that the server has of this client; empty if it has but one.
     ///
     /// # Errors
     /// [`ConfigError::Algorithm`] if it is one with a shared secret; [`ConfigError::Kid`] if the key's name has a control
-    /// character; [`ConfigError::Clock`] if `now` is before the year 2023 or in 2106 or later, so that a clock must be set first,
-    /// such as by the `Date` of any response.
+    /// character; [`ConfigError::Clock`] if `now` is before the year 2023, so that a clock must be set first, such as by the
+    /// `Date` of any response, or more than 32 bits tell (in 2106).
     #[inline]
     pub fn new(algorithm: Algorithm, kid: &'c str, now: UnixTime, id: Entropy<ENTROPY>) -> Result<Self, ConfigError> {
         let [a, b, c] = [0, 4, 8].map(|at| u32::from_be_bytes(id.part(at)));
@@ -174,6 +174,7 @@ pub struct NeedSign<'b> {
     url: &'b str,
     algorithm: Algorithm,
     buf: &'b mut [u8],
+    /// Where the message begins, and where the signature stands, behind a period.
     message: usize,
     end: usize,
 }
