@@ -198,7 +198,7 @@ pub enum ConfigError {
     Algorithm,
     /// The name of the assertion's key has a control character.
     Kid,
-    /// The clock was never set, so that nothing can be signed yet.
+    /// The clock was never set, or runs wild, so that nothing can be signed yet.
     Clock,
 }
 
@@ -219,7 +219,7 @@ impl fmt::Display for ConfigError {
             Self::RefreshToken => "the refresh token must be printable ASCII",
             Self::Algorithm => "an assertion takes an algorithm with a key pair",
             Self::Kid => "the name of the key must have no control character",
-            Self::Clock => "the clock was never set: nothing can be signed before it is",
+            Self::Clock => "the clock was never set, or runs wild: nothing can be signed before it is set",
         })
     }
 }
