@@ -300,7 +300,7 @@ impl Credentials {
     /// The request of a flow, in a buffer that is made as long as it needs. Each is to be sent once.
     ///
     /// # Errors
-    /// [`NotSigned`], as the clock was never set or the operating system gives no random bytes.
+    /// [`NotSigned`], as the clock was never set, or runs wild, or the operating system gives no random bytes.
     pub fn draft<'b, 'c: 'b>(
         &'b self,
         flow: &mut Flow<'c>,

@@ -23,7 +23,8 @@ pub struct ClientKey {
 type Sign = dyn Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync;
 
 impl ClientKey {
-    /// `kid` names the key among those that the server has of this client; empty if it has but one.
+    /// `kid` names the key among those that the server has of this client; empty if it has but one. It has no control
+    /// characters.
     ///
     /// `sign` is given the message and gives the signature: of ECDSA and EdDSA in its fixed size
     /// ([RFC 7518 section 3.4](https://www.rfc-editor.org/rfc/rfc7518#section-3.4)). `None` says that the key is away or broken,
@@ -75,8 +76,8 @@ impl<'b> Draft<'b> {
     }
 }
 
-/// A request has no signature: its key gave none or one of another algorithm, the clock is before the year 2023, or the
-/// operating system gives no random bytes. Nothing was sent.
+/// A request has no signature: its key gave none or one of another algorithm, the clock is before the year 2023 or
+/// after 7 February 2106, or the operating system gives no random bytes. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotSigned;
 

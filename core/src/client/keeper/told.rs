@@ -111,7 +111,7 @@ pub enum State {
 pub enum Trouble {
     /// No connection: the request was not sent.
     NotSent,
-    /// No signature: the client's key is away or broken, or its clock was never set. The request was not sent.
+    /// No signature: the client's key is away or broken, or its clock was never set or runs wild. The request was not sent.
     NotSigned,
     /// The refresh token could not be kept: it was not sent, or its successor is not used before it is in safety.
     NotKept,
