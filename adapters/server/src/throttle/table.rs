@@ -17,10 +17,10 @@ pub(super) struct Policy {
 
 /// As many entries as it has room for, in sets of a few: which set a key belongs to nobody outside can tell.
 ///
-/// Where a set is full, a newcomer takes over the entry of the fewest failures, and those as well. So nobody can rid himself
-/// of failures by sending others under ten thousand names: to drive his entry out again takes a failure for each entry there
-/// is, as he begins anew with no fewer than the fewest of his set. Whoever does not fail has no entry, and never waits on
-/// account of others.
+/// Where a set is full, a newcomer takes over the entry of the fewest failures, and, if the [policy](Policy::inherits) says so,
+/// those as well. Then nobody can rid himself of failures by sending others under ten thousand names: to drive his entry out
+/// again takes a failure for each entry there is, as he begins anew with no fewer than the fewest of his set. Whoever does not
+/// fail has no entry, and never waits on account of others.
 #[derive(Debug)]
 pub(super) struct Table<K> {
     policy: Policy,

@@ -111,7 +111,8 @@ impl<'r> NeedOwner<'r> {
     }
 
     /// A pause: seals the request into text for the page to carry, bound to a browser by its cookie's value, for
-    /// [`Policy::pending_lifetime`](crate::server::Policy::pending_lifetime) seconds. [`reopen`](crate::server::reopen) goes on from it. Nothing is stored.
+    /// [`Policy::pending_lifetime`](crate::server::Policy::pending_lifetime) seconds. [`reopen`](crate::server::reopen) goes on
+    /// from it. Nothing is stored.
     ///
     /// Call this or [`NeedOwner::resume`], not both.
     ///
