@@ -30,7 +30,8 @@ pub struct Wait(pub u32);
 /// An account's failures count together wherever they come from, as a password can be guessed from ten thousand addresses. So
 /// a stranger who knows its name can make its owner wait, and for as long as he keeps failing. But not where the owner logged
 /// in before, since the start and at one of the last ten thousand places of all people: there, failures are counted apart.
-/// That gives who guesses from such a place, behind the same address as the owner, as many guesses once more.
+/// That gives who guesses from such a place, behind the same address as the owner, as many guesses once more; and by being let
+/// through there, while elsewhere he must wait, he learns that the account exists and was used there.
 #[derive(Debug)]
 pub struct Throttle {
     accounts: Table<Judged>,

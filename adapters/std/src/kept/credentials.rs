@@ -66,7 +66,7 @@ impl<T: ApiTransport> ClientCredentials<T> {
 
     /// The server answers the same renewal once more when its first answer got lost, as a Valetkey server does for some
     /// seconds: a refresh token of which it is not known whether it was spent is sent again. Otherwise it counts as spent, and
-    /// only a login helps.
+    /// only a login helps. That holds after a restart, too, where the program stopped while its request was signed or under way.
     pub fn with_grace_window(self) -> Self {
         Self { credentials: self.credentials.with_grace_window(), ..self }
     }
