@@ -205,10 +205,14 @@ pub enum ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Issuer => "the issuer must be an https URL (http on loopback only) without query and fragment, another one for each server",
+            Self::Issuer => {
+                "the issuer must be an https URL (http on loopback only) without query and fragment, another one for each \
+                 server"
+            }
             Self::TokenEndpoint => "the token endpoint must be an https URL (http on loopback only) without fragment",
             Self::AuthorizationEndpoint => {
-                "the flow needs an authorization endpoint: an https URL (http on loopback only) without fragment and without OAuth parameters"
+                "the flow needs an authorization endpoint: an https URL (http on loopback only) without fragment and without \
+                 OAuth parameters"
             }
             Self::RedirectUri => "the redirect URI must be https, loopback, or of a private-use scheme with a period",
             Self::ClientId => "the client id must be printable ASCII",
