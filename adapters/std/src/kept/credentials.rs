@@ -49,10 +49,10 @@ impl<T: ApiTransport> ClientCredentials<T> {
     /// the login, or the part of it that is named here. A client for another login is made anew.
     ///
     /// `keep` writes the token that it is given in place of the one before, durably, and returns whether it could. It is called
-    /// twice for each renewal: before the token is signed for and sent, with [`is_in_use`](RefreshToken::is_in_use), so that a program which
-    /// ends in between knows what it may have spent; and with its successor, before the new access token is used, or with the
-    /// same one, not in use any more, where it was not spent. What cannot be kept is not sent, or not used, and tried again. It
-    /// may wait, for a disk or a database.
+    /// twice for each renewal: before the token is signed for and sent, with [`is_in_use`](RefreshToken::is_in_use), so that a
+    /// program which ends in between knows what it may have spent; and with its successor, before the new access token is used,
+    /// or with the same one, not in use any more, where it was not spent. What cannot be kept is not sent, or not used, and tried
+    /// again. It may wait, for a disk or a database.
     ///
     /// After a restart begin with what was kept last. Two programs must not share a token: what one has spent would end the
     /// grant of both.

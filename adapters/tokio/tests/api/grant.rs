@@ -76,6 +76,20 @@ async fn subject(world: &World, api: &ApiClient) -> Result<String, NoToken> {
     }
 }
 
+/// A call begins a renewal, whose refresh token is being kept while the caller is told that there is no answer, and longer.
+async fn a_caller_gives_up(world: &World, api: &ApiClient, writes: &AtomicUsize) {
+    let (caller, url) = (api.clone(), format!("{}/notes", world.api.origin));
+    let waiting = tokio::spawn(async move { caller.get(&url).await });
+    while writes.load(SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    pass(30_000).await;
+    let refused = waiting.await.unwrap().unwrap_err();
+    let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
+    assert_eq!(why.trouble, Trouble::NoAnswer);
+    wait(why).await;
+}
+
 async fn wait(why: NoToken) {
     pass(why.retry_in.unwrap().as_millis().try_into().unwrap()).await;
 }
@@ -303,16 +317,7 @@ async fn a_renewal_that_hangs_is_not_overtaken_by_another() {
         .for_api(&world.api.origin)
         .into_client()
         .unwrap();
-    let (caller, url) = (api.clone(), format!("{}/notes", world.api.origin));
-    let waiting = tokio::spawn(async move { caller.get(&url).await });
-    while writes.load(SeqCst) == 0 {
-        tokio::task::yield_now().await;
-    }
-    pass(30_000).await;
-    let refused = waiting.await.unwrap().unwrap_err();
-    let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
-    assert_eq!(why.trouble, Trouble::NoAnswer);
-    wait(why).await;
+    a_caller_gives_up(&world, &api, &writes).await;
     let why = subject(&world, &api).await.unwrap_err();
     assert_eq!((why.trouble, world.tokens.came()), (Trouble::NotSent, 0));
 
@@ -344,16 +349,7 @@ async fn without_a_grace_window_a_renewal_that_hangs_before_it_is_sent_ends_no_g
             .for_api(&world.api.origin)
             .into_client()
             .unwrap();
-        let (caller, url) = (api.clone(), format!("{}/notes", world.api.origin));
-        let waiting = tokio::spawn(async move { caller.get(&url).await });
-        while writes.load(SeqCst) == 0 {
-            tokio::task::yield_now().await;
-        }
-        pass(30_000).await;
-        let refused = waiting.await.unwrap().unwrap_err();
-        let ApiError::NoToken(why) = refused else { panic!("{refused:?}") };
-        assert_eq!(why.trouble, Trouble::NoAnswer, "{fails}");
-        wait(why).await;
+        a_caller_gives_up(&world, &api, &writes).await;
         let why = subject(&world, &api).await.unwrap_err();
         assert_eq!((why.trouble, world.tokens.came()), (Trouble::NoAnswer, 0));
         assert_ne!(api.state(), State::LoggedOut);
